@@ -1,0 +1,34 @@
+"""Where Holdfast keeps its state and how it runs: environment over defaults, flags over both."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MANIFEST_NAME = "holdfast.yaml"
+STATE_NAME = ".holdfast"
+
+
+class Settings(BaseSettings):
+    """Each field is also `HOLDFAST_<NAME>`."""
+
+    model_config = SettingsConfigDict(env_prefix="HOLDFAST_", extra="ignore", frozen=True)
+
+    home: Path | None = Field(None, description="State folder; default: .holdfast beside the manifest.")
+    config: Path | None = Field(None, description="Manifest; default: the nearest holdfast.yaml upward.")
+    database: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in the state folder.")
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Audit processes.")
+    check_timeout_s: float = Field(600.0, gt=0, description="Wall time after which a check is killed.")
+    worker_memory_mb: int = Field(8192, ge=256, description="Address space of an audit worker.")
+    plugins: tuple[str, ...] = Field((), description="Distributions whose plug-ins may run.")
+
+
+def find_manifest(start: Path) -> Path | None:
+    """The nearest holdfast.yaml in `start` or above it."""
+    for folder in (start.resolve(), *start.resolve().parents):
+        if (folder / MANIFEST_NAME).is_file():
+            return folder / MANIFEST_NAME
+    return None
