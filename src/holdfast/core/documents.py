@@ -176,7 +176,7 @@ def _alternatives(kind: Any) -> tuple[Any, ...]:
     return (kind,)
 
 
-def _line(mark: yaml.error.Mark | None) -> int:
+def _line(mark: Any) -> int:
     return 1 if mark is None else mark.line + 1
 
 
