@@ -1,0 +1,1 @@
+"""Artifacts read as data: what a file is, what a pickle would build, what a tree model computes."""
