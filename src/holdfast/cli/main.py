@@ -1,0 +1,50 @@
+"""The entry point: finds the verb, runs it, and turns whatever happens into words and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from holdfast.cli.faults import report_fault
+from holdfast.cli.terminal import Terminal
+from holdfast.cli.verb import LazyGroup, terminal_options, version_option
+from holdfast.core.errors import EXIT_PASSED
+
+VERBS = {
+    "config": ("holdfast.cli.config", "Show the settings in force and where each comes from."),
+    "explain": ("holdfast.cli.explain", "Explain an error code, a check or a rule."),
+    "completion": ("holdfast.cli.completion", "Print the completion script of a shell."),
+    "version": ("holdfast.cli.version", "Print the version."),
+}
+
+EPILOG = """\b
+Exit codes: 0 passed, 1 findings, 2 usage or configuration, 3 could not decide,
+4 not allowed, 130 interrupted. Every option is also an environment variable,
+HOLDFAST_<OPTION>. `holdfast COMMAND --help` has examples.
+"""
+
+cli = LazyGroup(
+    name="holdfast",
+    verbs=VERBS,
+    help="Keep AI models secure while both the models and the threats keep changing.",
+    epilog=EPILOG,
+    params=[*terminal_options(), version_option()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line and return its exit code. Nothing escapes but SystemExit from a completion script."""
+    terminal = Terminal()
+    try:
+        code = cli.main(list(args), prog_name="holdfast", standalone_mode=False, obj=terminal)
+        return code if isinstance(code, int) else EXIT_PASSED
+    except (Exception, KeyboardInterrupt) as fault:
+        return report_fault(fault, terminal)
+    finally:
+        terminal.flush()
+
+
+def main() -> None:
+    """The `holdfast` command."""
+    sys.exit(run(sys.argv[1:]))
