@@ -1,0 +1,24 @@
+"""The store: tables, repositories, migrations, blobs and the outbox. The only room that knows SQL."""
+
+from holdfast.core.store.attempts import Attempts, Backoff
+from holdfast.core.store.blobs import Blobs
+from holdfast.core.store.intents import MAX_ENTRY_BYTES, LedgerState
+from holdfast.core.store.leases import new_owner
+from holdfast.core.store.models import PRODUCTION, Deployment
+from holdfast.core.store.outbox import Message
+from holdfast.core.store.store import Store
+from holdfast.core.store.transaction import Transaction
+
+__all__ = [
+    "MAX_ENTRY_BYTES",
+    "PRODUCTION",
+    "Attempts",
+    "Backoff",
+    "Blobs",
+    "Deployment",
+    "LedgerState",
+    "Message",
+    "Store",
+    "Transaction",
+    "new_owner",
+]

@@ -1,0 +1,1 @@
+"""Alembic migrations of the store, one file per schema version; run on open by `core.store.schema`."""

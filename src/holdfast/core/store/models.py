@@ -1,0 +1,161 @@
+"""Models, their versions, and which version is deployed where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select
+
+from holdfast.core.domain import Model, ModelVersion, to_iso
+from holdfast.core.errors import StoreError
+from holdfast.core.store.codec import decode, encode
+from holdfast.core.store.session import Session
+from holdfast.core.store.tables import deployed, deployments, model_versions, models
+
+PRODUCTION = "production"
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A version of a model in an environment, from `effective_at` on, as we learned at `recorded_at`."""
+
+    model: str
+    version: str
+    environment: str
+    effective_at: datetime
+    recorded_at: datetime
+
+
+class Models:
+    """What exists: models, versions with the manifest they were registered from, deployments."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._sql = session.connection
+
+    def register(self, model: Model, version: ModelVersion, manifest: Mapping[str, Any]) -> bool:
+        """Record a model as it is now, and a version of it. True if the version is new; an old one is left as is."""
+        if version.model != model.name:
+            raise ValueError(f"version of '{version.model}' registered under '{model.name}'")
+        now = self._session.now
+        self._session.put(models, {"name": model.name, "body": encode(model), "recorded_at": now})
+        row = {
+            "model": version.model,
+            "digest": version.digest,
+            "format": version.format,
+            "manifest": encode(manifest),
+            "recorded_at": now,
+        }
+        return self._session.insert_new(model_versions, row)
+
+    def find(self, name: str) -> Model | None:
+        """The model named `name`, as last registered."""
+        body = self._sql.scalar(select(models.c.body).where(models.c.name == name))
+        return None if body is None else decode(body, Model)
+
+    def all(self) -> list[Model]:
+        """Every model, by name."""
+        return [decode(body, Model) for body in self._sql.scalars(select(models.c.body).order_by(models.c.name))]
+
+    def versions(self, model: str) -> list[ModelVersion]:
+        """Every version of `model`, in the order of registration."""
+        query = (
+            select(model_versions.c.model, model_versions.c.digest, model_versions.c.format)
+            .where(model_versions.c.model == model)
+            .order_by(model_versions.c.recorded_at, model_versions.c.digest)
+        )
+        return [ModelVersion(*row) for row in self._sql.execute(query)]
+
+    def manifest(self, model: str, version: str) -> dict[str, Any] | None:
+        """What the manifest said when the version was registered."""
+        query = select(model_versions.c.manifest).where(
+            model_versions.c.model == model, model_versions.c.digest == version
+        )
+        text = self._sql.scalar(query)
+        return None if text is None else decode(text, dict[str, Any])
+
+    def deploy(
+        self, model: str, version: str, environment: str = PRODUCTION, *, effective_at: datetime | None = None
+    ) -> Deployment:
+        """Record that `version` serves in `environment` since `effective_at` (default: now).
+
+        Raises StoreError when the version is not registered, or when the moment lies in the future: a deployment
+        is something that happened.
+        """
+        now = self._session.now
+        since = effective_at or now
+        if since > now:
+            raise StoreError(
+                f"a deployment of '{model}' lies in the future",
+                cause=f"it is said to hold from {to_iso(since)}; now is {to_iso(now)}",
+                fix="record the deployment when it has happened, or correct the clock of one of the two machines",
+                code="HF-STO-010",
+            )
+        self._session.hold_model(model)
+        sequence = self._session.append("deployment", model)
+        self._sql.execute(
+            insert(deployments).values(
+                sequence=sequence,
+                model=model,
+                version=version,
+                environment=environment,
+                effective_at=since,
+                recorded_at=now,
+            )
+        )
+        project_deployment(self._session, model, environment)
+        return Deployment(model, version, environment, since, now)
+
+    def deployed(self, model: str, environment: str = PRODUCTION) -> str | None:
+        """The version that serves in `environment` now."""
+        query = select(deployed.c.version).where(deployed.c.model == model, deployed.c.environment == environment)
+        return self._sql.scalar(query)
+
+    def deployed_at(
+        self, model: str, moment: datetime, environment: str = PRODUCTION, *, known_at: datetime | None = None
+    ) -> str | None:
+        """The version that served at `moment`, as far as was recorded until `known_at` (default: all we know)."""
+        query = select(deployments.c.version).where(
+            deployments.c.model == model,
+            deployments.c.environment == environment,
+            deployments.c.effective_at <= moment,
+        )
+        if known_at is not None:
+            query = query.where(deployments.c.recorded_at <= known_at)
+        newest = query.order_by(deployments.c.effective_at.desc(), deployments.c.sequence.desc()).limit(1)
+        return self._sql.scalar(newest)
+
+    def history(self, model: str) -> list[Deployment]:
+        """Every deployment of `model`, in the order we learned of them."""
+        query = select(deployments).where(deployments.c.model == model).order_by(deployments.c.sequence)
+        return [_deployment(row) for row in self._sql.execute(query)]
+
+    def count(self) -> int:
+        """How many models there are."""
+        return self._sql.scalar(select(func.count()).select_from(models)) or 0
+
+
+def _deployment(row: Row[Any]) -> Deployment:
+    return Deployment(row.model, row.version, row.environment, row.effective_at, row.recorded_at)
+
+
+def project_deployment(session: Session, model: str, environment: str) -> None:
+    """Derive what is deployed in one place from the journal."""
+    query = (
+        select(deployments.c.version, deployments.c.effective_at, deployments.c.sequence)
+        .where(deployments.c.model == model, deployments.c.environment == environment)
+        .order_by(deployments.c.effective_at.desc(), deployments.c.sequence.desc())
+        .limit(1)
+    )
+    for version, effective_at, sequence in session.connection.execute(query):
+        row = {
+            "model": model,
+            "environment": environment,
+            "version": version,
+            "effective_at": effective_at,
+            "sequence": sequence,
+        }
+        session.put(deployed, row)

@@ -1,0 +1,77 @@
+"""What checks saw, kept once by key and shared by every model version whose inputs are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from holdfast.core.domain import Observation, Recorded
+from holdfast.core.store.codec import decode, encode_observation
+from holdfast.core.store.session import Session, chunks
+from holdfast.core.store.tables import observation_targets, observations
+
+
+class Observations:
+    """The cache of the audit and the evidence of the judge. Rows are added and never changed."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._sql = session.connection
+
+    def add(self, recorded: Recorded) -> bool:
+        """Keep an observation; True if its key is new. A known key keeps its first body and gains a target."""
+        row = {
+            "key": recorded.key,
+            "check_id": recorded.check,
+            "check_version": recorded.check_version,
+            "model": recorded.model,
+            "version": recorded.version,
+            "status": recorded.observation.status.value,
+            "body": encode_observation(recorded.observation),
+            "elapsed_s": recorded.elapsed_s,
+            "recorded_at": recorded.recorded_at,
+        }
+        new = self._session.insert_new(observations, row)
+        self.link(recorded.key, recorded.model, recorded.version)
+        return new
+
+    def link(self, key: str, model: str, version: str) -> None:
+        """Say that a kept observation also tells about this model version. Idempotent."""
+        self._session.insert_new(observation_targets, {"key": key, "model": model, "version": version})
+
+    def find(self, keys: Iterable[str]) -> dict[str, Recorded]:
+        """The kept observations among `keys`, by key, under the model they were first seen on."""
+        found: dict[str, Recorded] = {}
+        for chunk in chunks(keys):
+            query = select(observations).where(observations.c.key.in_(chunk))
+            found.update((row.key, _recorded(row, row.model, row.version)) for row in self._sql.execute(query))
+        return found
+
+    def of(self, model: str, version: str) -> list[Recorded]:
+        """Everything seen on a model version, by check and then by time."""
+        query = (
+            select(observations)
+            .join(observation_targets, observation_targets.c.key == observations.c.key)
+            .where(observation_targets.c.model == model, observation_targets.c.version == version)
+            .order_by(observations.c.check_id, observations.c.recorded_at, observations.c.key)
+        )
+        return [_recorded(row, model, version) for row in self._sql.execute(query)]
+
+    def count(self) -> int:
+        """How many observations are kept."""
+        return self._sql.scalar(select(func.count()).select_from(observations)) or 0
+
+
+def _recorded(row: Row[Any], model: str, version: str) -> Recorded:
+    return Recorded(
+        key=row.key,
+        check=row.check_id,
+        check_version=row.check_version,
+        model=model,
+        version=version,
+        observation=decode(row.body, Observation),
+        recorded_at=row.recorded_at,
+        elapsed_s=row.elapsed_s,
+    )

@@ -1,0 +1,63 @@
+"""One SQL transaction, seen as the nouns it reads and writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection
+
+from holdfast.core.domain import Clock
+from holdfast.core.store.attempts import Attempts
+from holdfast.core.store.baselines import Baselines
+from holdfast.core.store.intents import Intents
+from holdfast.core.store.judgements import Judgements
+from holdfast.core.store.leases import Leases
+from holdfast.core.store.models import Models
+from holdfast.core.store.observations import Observations
+from holdfast.core.store.outbox import Outbox
+from holdfast.core.store.session import Session
+
+
+class Transaction:
+    """One repository per noun; all of them commit together or not at all."""
+
+    def __init__(self, connection: Connection, clock: Clock) -> None:
+        self._session = Session(connection, clock)
+
+    @cached_property
+    def models(self) -> Models:
+        return Models(self._session)
+
+    @cached_property
+    def observations(self) -> Observations:
+        return Observations(self._session)
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        return Attempts(self._session)
+
+    @cached_property
+    def leases(self) -> Leases:
+        return Leases(self._session)
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        return Judgements(self._session)
+
+    @cached_property
+    def baselines(self) -> Baselines:
+        return Baselines(self._session)
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        return Outbox(self._session)
+
+    @cached_property
+    def intents(self) -> Intents:
+        return Intents(self._session)
+
+    def intend(self, kind: str, body: Mapping[str, Any]) -> str:
+        """Write a ledger intent in this transaction and give its id. See `Intents.add`."""
+        return self.intents.add(kind, body)
