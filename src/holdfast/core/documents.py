@@ -37,6 +37,7 @@ class Document:
     lines: dict[Place, int]
     error: type[HoldfastError]
     code: str
+    text: str = ""
 
     @classmethod
     def read(cls, path: Path, *, error: type[HoldfastError] = ConfigError, code: str = "HF-CFG") -> Document:
@@ -74,7 +75,7 @@ class Document:
         """Parse YAML `text`; `source` names it in messages."""
         reader = _Reader(source, error, code)
         value = reader.read(text)
-        return cls(source, value, reader.lines, error, code)
+        return cls(source, value, reader.lines, error, code, text)
 
     def line(self, *place: str | int) -> int | None:
         """The line of a key path, or of its nearest ancestor that has one."""
@@ -95,7 +96,7 @@ class Document:
         try:
             return schema.model_validate(self.value)
         except ValidationError as fault:
-            errors = fault.errors(include_url=False)
+            errors = _leaves(fault.errors(include_url=False))
             unknown = [item for item in errors if item["type"] == "extra_forbidden"]
             raise self._fault(schema, (unknown or errors)[0], len(errors)) from None
 
@@ -129,6 +130,17 @@ class Document:
     def _known(self, part: str | int) -> bool:
         """Drop the union tags that pydantic puts into locations."""
         return isinstance(part, int) or any(part in place for place in self.lines)
+
+
+def _leaves(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the errors that only follow from one further down, such as a list left empty by a wrong item."""
+    return [
+        item
+        for item in errors
+        if not any(
+            len(other["loc"]) > len(item["loc"]) and other["loc"][: len(item["loc"])] == item["loc"] for other in errors
+        )
+    ]
 
 
 def suggest(word: str, known: typing.Iterable[str]) -> str:

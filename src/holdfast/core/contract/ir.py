@@ -2,14 +2,21 @@
 
 A row reads `sum(terms) <op> bound`. A term is a coefficient times factors; a factor is a column, now or before
 the attack (`was`), to the power 1 or -1. A row is linear when each term has at most one factor of power 1.
+
+What a row means where a value is absent:
+
+- a column that is missing (NaN) makes the row *unknown*: it breaks no relation and triggers no guard;
+- a division by zero, or a sum beyond float64, makes the row *false*: the relation is broken, the guard is not met;
+- without a row before the attack, `was` reads the row itself.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 TOLERANCE = 1e-9
-"""Slack allowed on `<=`, `>=` and `==`, relative to the row's largest absolute term (and at least absolute)."""
+"""Slack on `<=`, `>=` and `==`: this times the largest of 1, |bound| and every |term|. `<`, `>`, `!=` have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,11 @@ class Row:
     def linear(self) -> bool:
         return all(len(term.factors) <= 1 and all(f.power == 1 for f in term.factors) for term in self.terms)
 
+    @property
+    def columns(self) -> frozenset[int]:
+        """The columns whose present value matters."""
+        return frozenset(f.column for term in self.terms for f in term.factors if not f.was)
+
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
@@ -54,7 +66,14 @@ class Constraint:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A column that is computed, never moved: `column = sum(terms)`."""
+    """A column that is computed, never moved: `column = sum(terms)`, a term without factors being a constant.
+
+    `undefined` is what it holds where that divides by zero (NaN: missing). Terms are taken left to right, factors
+    in order, which is the written arithmetic bit for bit unless `expanded`: then parentheses were multiplied out
+    or a division by a number became a coefficient, and only `Contract.derive` gives the exact bits.
+    """
 
     column: int
     terms: tuple[Term, ...]
+    undefined: float = math.nan
+    expanded: bool = False
