@@ -36,14 +36,13 @@ class Registry(Generic[Plugin]):
         self._loaded = False
         self._plugins: dict[str, Plugin] = {}
         self._origins: dict[str, Origin] = {}
+        self._points: set[str] = set()
 
-    def add(self, plugin_id: str, plugin: Plugin, origin: Origin | None = None) -> Plugin:
+    def add(self, plugin_id: str, plugin: Plugin) -> Plugin:
         """Register a variant; an id names one variant for ever."""
         if plugin_id in self._plugins and self._plugins[plugin_id] is not plugin:
             raise ValueError(f"two {self.kind}s are named {plugin_id!r}")
         self._plugins[plugin_id] = plugin
-        if origin is not None:
-            self._origins[plugin_id] = origin
         return plugin
 
     def get(self, plugin_id: str) -> Plugin:
@@ -71,10 +70,13 @@ class Registry(Generic[Plugin]):
     def load_named(self, distributions: Iterable[str]) -> None:
         """Load the variants of the named distributions, and of no others."""
         wanted = {name.lower() for name in distributions}
-        points = importlib.metadata.entry_points(group=self.group)
-        offered = {point.dist.name.lower(): point for point in points if point.dist is not None}
-        for name in sorted(wanted & offered.keys()):
-            self._load(offered[name])
+        if not wanted:
+            return
+        self._ensure()
+        for point in importlib.metadata.entry_points(group=self.group):
+            if point.dist is not None and point.dist.name.lower() in wanted and point.name not in self._points:
+                self._points.add(point.name)
+                self._load(point)
 
     def _ensure(self) -> None:
         if not self._loaded:
@@ -82,16 +84,24 @@ class Registry(Generic[Plugin]):
             self._load_own()
 
     def _load(self, point: importlib.metadata.EntryPoint) -> None:
+        """Import the module the entry point names; the decorators in it register its variants."""
+        before = set(self._plugins)
         try:
-            plugin: Plugin = point.load()
+            point.load()
         except Exception as fault:
-            raise PrerequisiteError(
-                f"the {self.kind} plug-in '{point.name}' does not load",
-                cause=f"{type(fault).__name__}: {fault}",
-                fix=f"repair or remove it: pip uninstall {point.dist.name if point.dist else point.name}",
-                code="HF-PRE-002",
-            ) from fault
-        self.add(point.name, plugin, _origin(point))
+            raise self._broken(point, f"{type(fault).__name__}: {fault}") from fault
+        added = set(self._plugins) - before
+        if not added:
+            raise self._broken(point, f"its module registers no {self.kind}")
+        self._origins.update(dict.fromkeys(added, _origin(point)))
+
+    def _broken(self, point: importlib.metadata.EntryPoint, cause: str) -> PrerequisiteError:
+        return PrerequisiteError(
+            f"the {self.kind} plug-in '{point.name}' does not load",
+            cause=cause,
+            fix=f"repair or remove it: pip uninstall {point.dist.name if point.dist else point.name}",
+            code="HF-PRE-002",
+        )
 
 
 def _origin(point: importlib.metadata.EntryPoint) -> Origin:

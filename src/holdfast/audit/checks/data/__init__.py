@@ -1,0 +1,1 @@
+"""What the model was made and is tested with."""

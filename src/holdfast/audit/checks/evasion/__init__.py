@@ -1,0 +1,1 @@
+"""Whether flagged inputs can be moved until they pass."""

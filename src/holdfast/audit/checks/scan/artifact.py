@@ -1,0 +1,34 @@
+"""What is in the model file: the scanner's facts and verdict, and what kind of model it is."""
+
+from __future__ import annotations
+
+from holdfast.audit.interface import Budget, NoParams, check
+from holdfast.audit.target import Target
+from holdfast.core.domain.observation import Fact, Observation
+from holdfast.core.errors import FormatError
+
+MAX_FACTS = 2_000
+
+
+@check(id="scan.artifact", version=1, needs=("artifact",), covers=("AML.T0010", "AML.T0011"))
+def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  # noqa: ARG001
+    """The scanner's facts on the artifact, its verdict, and whether it reads as a tree model."""
+    from holdfast.scan import scan
+
+    report = scan(target.parts.artifact, hash=False)
+    kept = report.facts[:MAX_FACTS]
+    dropped = len(report.facts) - len(kept)
+    more = [Fact("scan.facts-dropped", dropped)] if dropped else []
+    return Observation.of(
+        Fact("scan.verdict", str(report.verdict)), Fact("scan.format", report.format), _kind(target), kept, more
+    )
+
+
+def _kind(target: Target) -> Fact:
+    try:
+        ensemble = target.tree_model.ensemble
+    except FormatError as fault:
+        return Fact("model.kind", "opaque", detail=f"{fault.message}: {fault.cause}")
+    return Fact(
+        "model.kind", "tree", detail=f"{ensemble.n_trees} trees, {ensemble.feature.size} nodes, {ensemble.source}"
+    )

@@ -1,0 +1,105 @@
+"""Which observations should exist: one piece of work per check and model, under the key that names its result."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from holdfast.audit.codedigest import code_digest
+from holdfast.audit.interface import CHECKS, Check
+from holdfast.audit.target import Parts
+from holdfast.core.domain.ids import JSONValue, digest
+
+_ANALYSIS_LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn", "pyarrow")
+_NEEDS_OF_ROLE = {"model": "artifact", "train_data": "train", "test_data": "test"}
+
+Hashes = Mapping[str, str]
+"""Digest of each part of a model, by role: artifact, train, test, contract, lock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One check on one model: what to run and the key its observation will have."""
+
+    key: str
+    check: str
+    version: int
+    requires: tuple[str, ...]
+    params: dict[str, JSONValue]
+    parts: Parts
+
+    @property
+    def model(self) -> str:
+        return self.parts.model.name
+
+
+def plan(
+    parts: Parts, hashes: Hashes, libraries: Callable[[Path | None], Mapping[str, str]], *, seed: int
+) -> tuple[Work, ...]:
+    """All work for a model, whatever its kind, in check order. `libraries` gives a runtime's model libraries."""
+    return tuple(_work(check, parts, hashes, libraries, seed) for _, check in CHECKS if _can_apply(check, parts))
+
+
+def applies(check_id: str, kinds: Iterable[str]) -> bool:
+    """Whether a check is meant for a target of these kinds."""
+    wanted = CHECKS.get(check_id).kinds
+    return not wanted or bool(set(wanted) & set(kinds))
+
+
+def _can_apply(check: Check[Any], parts: Parts) -> bool:
+    """A check without its inputs is not planned; the policy decides whether it was required."""
+    present = {"artifact", "model"}
+    present |= {"train_data", "test_data"} if parts.train is not None else set()
+    present |= {"contract"} if parts.contract is not None else set()
+    present |= {"lock"} if parts.lock is not None else set()
+    return set(check.needs) <= present
+
+
+def _work(
+    check: Check[Any], parts: Parts, hashes: Hashes, libraries: Callable[[Path | None], Mapping[str, str]], seed: int
+) -> Work:
+    params = check.params_json(check.default_params(seed))
+    made_from: dict[str, JSONValue] = {
+        "check": check.id,
+        "version": check.version,
+        "code": code_digest(check.module),
+        "params": params,
+        "inputs": _inputs(check, parts, hashes),
+        "libraries": dict(_own_libraries()),
+    }
+    if "model" in check.needs:
+        made_from["runtime"] = dict(libraries(parts.runtime))
+        made_from["isolation"] = parts.isolation
+    origin = CHECKS.origin(check.id)
+    if origin is not None:
+        made_from["plugin"] = [origin.distribution, origin.version, origin.digest]
+    return Work(digest(made_from), check.id, check.version, check.requires, params, parts)
+
+
+def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONValue]:
+    found: dict[str, JSONValue] = {}
+    for need in check.needs:
+        role = _NEEDS_OF_ROLE.get(need, need)
+        found[need] = hashes.get(role) or hashes["train"]
+    if {"train_data", "test_data", "model"} & set(check.needs):
+        found["columns"] = {"label": parts.label, "drop": list(parts.drop)}
+    if "model" in check.needs:
+        task = parts.model.task
+        found["task"] = [task.kind, task.positive, task.harm.from_class, task.harm.to_class, task.threshold]
+    return found
+
+
+@cache
+def _own_libraries() -> tuple[tuple[str, str], ...]:
+    versions = [("python", platform.python_version())]
+    for name in _ANALYSIS_LIBRARIES:
+        try:
+            versions.append((name, importlib.metadata.version(name)))
+        except importlib.metadata.PackageNotFoundError:
+            versions.append((name, "absent"))
+    return tuple(versions)

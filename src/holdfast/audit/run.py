@@ -1,0 +1,144 @@
+"""An audit: hash the parts, plan the work, reconcile it. Hashing and checking are timed apart."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.audit.interface import CHECKS
+from holdfast.audit.plan import Work, plan
+from holdfast.audit.pool import Pool
+from holdfast.audit.reconcile import Reconciler, Result, Watcher
+from holdfast.audit.target import Parts
+from holdfast.core.contract import Contract
+from holdfast.core.domain.clock import Clock
+from holdfast.core.domain.model import ModelVersion
+from holdfast.core.errors import HoldfastError
+from holdfast.core.formats.sniff import sniff
+from holdfast.core.sandbox import Sandbox
+from holdfast.core.settings import Settings
+from holdfast.core.sign import manifest
+from holdfast.estate.manifest import Subject
+
+if TYPE_CHECKING:
+    from holdfast.core.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """One model version and what its checks gave."""
+
+    subject: Subject
+    version: ModelVersion
+    results: tuple[Result, ...]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What the target is, in the policy's words: `tree`, `endpoint`."""
+        seen = {
+            str(fact.value) for result in self.results for fact in result.observation.facts if fact.kind == "model.kind"
+        }
+        return frozenset(seen | ({"endpoint"} if self.subject.entry.endpoint is not None else set()))
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """A finished audit. `faults` are the user's own mistakes (a wrong label, a contract its data breaks)."""
+
+    models: tuple[Audited, ...]
+    faults: tuple[HoldfastError, ...]
+    hash_s: float
+    hashed_bytes: int
+
+
+@dataclass(frozen=True)
+class Auditor:
+    """Audits subjects against a store. `isolation` is the least sandbox level for a subject."""
+
+    store: Store
+    settings: Settings
+    home: Path
+    clock: Clock
+    isolation: Callable[[Subject], str]
+
+    def audit(
+        self, subjects: Sequence[Subject], *, seed: int = 0, retry: bool = False, watch: Watcher | None = None
+    ) -> Audit:
+        """Bring every planned check of every subject to a result; only what is missing runs."""
+        CHECKS.load_named(self.settings.plugins)
+        started = time.perf_counter()
+        hashes, hashed_bytes = _hash(subjects)
+        hash_s = time.perf_counter() - started
+        versions = [self._register(subject, hashes) for subject in subjects]
+        works = [
+            (work, version.digest)
+            for subject, version in zip(subjects, versions, strict=True)
+            for work in self._plan(subject, version, hashes, seed)
+        ]
+        results, faults = self._reconcile(works, retry=retry, watch=watch)
+        models = tuple(
+            Audited(subject, version, tuple(r for r in results if r.work.model == subject.model.name))
+            for subject, version in zip(subjects, versions, strict=True)
+        )
+        return Audit(models, tuple(faults), hash_s, hashed_bytes)
+
+    def _register(self, subject: Subject, hashes: Mapping[Path, str]) -> ModelVersion:
+        artifact = subject.part("artifact")
+        assert artifact is not None
+        version = ModelVersion(subject.model.name, hashes[artifact], sniff(artifact))
+        with self.store.transaction() as tx:
+            if tx.models.register(subject.model, version, subject.entry.model_dump(mode="json", by_alias=True)):
+                tx.intend("version.registered", {"model": version.model, "version": version.digest})
+        return version
+
+    def _plan(self, subject: Subject, version: ModelVersion, hashes: Mapping[Path, str], seed: int) -> tuple[Work, ...]:
+        of_role = {part.role: hashes[part.path] for part in subject.parts}
+        contract = subject.part("contract")
+        if contract is not None:
+            # The meaning, not the bytes: a comment in the contract re-runs nothing.
+            of_role["contract"] = Contract.load(contract).digest
+        return plan(self._parts(subject, version), of_role, _libraries, seed=seed)
+
+    def _parts(self, subject: Subject, version: ModelVersion) -> Parts:
+        artifact = subject.part("artifact")
+        assert artifact is not None
+        data = subject.entry.data
+        return Parts(
+            model=subject.model,
+            artifact=artifact,
+            artifact_format=version.format,
+            train=subject.part("train"),
+            test=subject.part("test"),
+            label=None if data is None else data.label,
+            drop=() if data is None else data.drop,
+            contract=subject.part("contract"),
+            lock=subject.part("lock"),
+            runtime=subject.runtime,
+            isolation=self.isolation(subject),
+        )
+
+    def _reconcile(
+        self, works: Sequence[tuple[Work, str]], *, retry: bool, watch: Watcher | None
+    ) -> tuple[list[Result], list[HoldfastError]]:
+        with Pool(
+            self.settings.workers,
+            timeout_s=self.settings.check_timeout_s,
+            memory_bytes=self.settings.worker_memory_mb * 2**20,
+            log_folder=self.home,
+            plugins=self.settings.plugins,
+        ) as pool:
+            return Reconciler(self.store, pool, self.clock, retry=retry, watch=watch).run(works)
+
+
+def _libraries(interpreter: Path | None) -> Mapping[str, str]:
+    return Sandbox(interpreter).libraries()
+
+
+def _hash(subjects: Sequence[Subject]) -> tuple[dict[Path, str], int]:
+    """Digest of every distinct part, hashed in parallel, and the bytes read."""
+    paths = sorted({part.path for subject in subjects for part in subject.parts})
+    entries = manifest(paths)
+    return {entry.path: entry.digest for entry in entries}, sum(entry.size for entry in entries)

@@ -1,0 +1,210 @@
+"""What a check sees of a model: its parts, read lazily, and its behaviour, always from inside the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holdfast.core.documents import suggest
+from holdfast.core.domain.model import Model
+from holdfast.core.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from holdfast.attack import TreeTarget
+    from holdfast.core.contract import Contract, FeatureMap
+    from holdfast.core.data import Table
+    from holdfast.core.formats.read import TreeModel
+    from holdfast.core.sandbox import Prediction, Sandbox
+
+    Matrix = NDArray[np.float64]
+    Columns = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Where a model's parts lie; plain values, so that they can cross to a worker."""
+
+    model: Model
+    artifact: Path
+    artifact_format: str
+    train: Path | None = None
+    test: Path | None = None
+    label: str | None = None
+    drop: tuple[str, ...] = ()
+    contract: Path | None = None
+    lock: Path | None = None
+    runtime: Path | None = None
+    isolation: str = "reduced"
+
+
+class Target:
+    """One model version under audit."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.model = parts.model
+
+    @cached_property
+    def train(self) -> Table:
+        """The training table, label included. Raises DataError."""
+        return self._table("train", self.parts.train)
+
+    @cached_property
+    def test(self) -> Table:
+        """The held-out table; the training table where none is declared (see `test_is_train`)."""
+        return self.train if self.test_is_train else self._table("test", self.parts.test)
+
+    @property
+    def test_is_train(self) -> bool:
+        return self.parts.test is None or self.parts.test == self.parts.train
+
+    def features(self, table: Table) -> Columns:
+        """The model's input columns of a table: without the label and the dropped columns."""
+        return table.drop([name for name in (self._label, *self.parts.drop) if name in table.names]).columns
+
+    def labels(self, table: Table) -> NDArray[np.int64]:
+        """(n,) class numbers. Raises DataError where the label column is absent, missing in rows or not classes."""
+        import numpy as np
+
+        if self._label not in table.names:
+            raise DataError(
+                f"there is no label column '{self._label}' in the data of '{self.model.name}'",
+                cause=f"the columns are {', '.join(table.names[:30])}",
+                fix=suggest(self._label, table.names),
+                code="HF-DAT-020",
+            )
+        values = table.columns[self._label]
+        classes = np.asarray([_as_class(value) for value in np.unique(values[~_missing(values)])])
+        if _missing(values).any() or (classes < 0).any() or classes.size < 2:
+            raise DataError(
+                f"the label column '{self._label}' of '{self.model.name}' does not hold classes",
+                cause=_label_fault(values, classes),
+                fix="give every row a whole-number class, at least two of them (0 and 1 for a binary task)",
+                code="HF-DAT-021",
+            )
+        return values.astype(np.float64).astype(np.int64)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The feature contract. Raises ContractError; ConfigError where the manifest declares none."""
+        from holdfast.core.contract import Contract
+
+        if self.parts.contract is None:
+            raise ConfigError(
+                f"'{self.model.name}' has no contract",
+                cause="the manifest names none, and this check needs to know what an attacker may move",
+                fix="run `holdfast estate init`, or add 'contract: contract.yaml' to the manifest",
+                code="HF-CFG-007",
+            )
+        return Contract.load(self.parts.contract)
+
+    def matrix(self, table: Table) -> Matrix:
+        """(n, d) raw contract values of a table's rows."""
+        return self.contract.encode(self.features(table))
+
+    @cached_property
+    def tree_model(self) -> TreeModel:
+        """The artifact read as data. Raises FormatError where it is no tree model."""
+        from holdfast.core.formats.read import read_trees
+
+        return read_trees(self.parts.artifact)
+
+    @cached_property
+    def feature_map(self) -> FeatureMap:
+        """From contract columns to what the trees test."""
+        from holdfast.core.contract import FeatureMap
+
+        return FeatureMap.of(self.contract, self._transforms())
+
+    @cached_property
+    def trees(self) -> TreeTarget:
+        """The trees, lifted to raw contract columns."""
+        from holdfast.attack import TreeTarget
+
+        return TreeTarget.of(self.tree_model, self.contract, self.feature_map)
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """The columns the model is given, in its order: its own names where it knows them, else the data's."""
+        own = self.tree_model.ensemble.feature_names if not self.tree_model.transforms else ()
+        names = tuple(self.features(self.train))
+        return own if own and set(own) <= set(names) else names
+
+    def predict(self, columns: Columns) -> Prediction:
+        """Scores from the model's own library, under its own interpreter, in the sandbox."""
+        return self._sandbox.predict(self.parts.artifact, self.parts.artifact_format, columns, tuple(columns))
+
+    def decide(self, scores: Matrix) -> NDArray[np.int64]:
+        """(n,) class decided from scores (n, k): the threshold for two classes, the largest score for more."""
+        import numpy as np
+
+        task = self.model.task
+        if scores.shape[1] == 2:
+            return np.where(scores[:, task.positive] >= task.threshold, task.positive, 1 - task.positive)
+        return scores.argmax(axis=1)
+
+    def decided(self, rows: Matrix) -> NDArray[np.int64]:
+        """(n,) classes that the model's own library gives to raw contract rows."""
+        return self.decide(self.predict(self.contract.decode(rows)).scores)
+
+    @cached_property
+    def _sandbox(self) -> Sandbox:
+        from holdfast.core.sandbox import Isolation, Sandbox
+
+        return Sandbox(self.parts.runtime, minimum=Isolation[self.parts.isolation.upper()])
+
+    def _transforms(self) -> tuple[Any, ...]:
+        from holdfast.core.domain.transform import Branch, Columns, Passthrough
+
+        model = self.tree_model
+        if model.transforms:
+            return model.transforms
+        return (Columns((Branch(self.input_names, (Passthrough(),)),)),)
+
+    @property
+    def _label(self) -> str:
+        return self.parts.label or ""
+
+    def _table(self, role: str, path: Path | None) -> Table:
+        from holdfast.core.data import Table
+
+        if path is None:
+            raise ConfigError(
+                f"'{self.model.name}' declares no {role} data",
+                cause="this check measures on data",
+                fix="add 'data: {train: …, test: …, label: …}' to the manifest",
+                code="HF-CFG-008",
+            )
+        return Table.read(path)
+
+
+def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:
+    import numpy as np
+
+    if values.dtype == object:
+        return np.array([value is None for value in values], dtype=bool)
+    return np.isnan(values) if values.dtype.kind == "f" else np.zeros(values.size, dtype=bool)
+
+
+def _as_class(value: object) -> int:
+    """The class number a label value names, -1 where it names none."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return -1
+    return int(number) if number.is_integer() and 0 <= number < 10_000 else -1
+
+
+def _label_fault(values: NDArray[Any], classes: NDArray[Any]) -> str:
+    missing = int(_missing(values).sum())
+    if missing:
+        return f"{missing} of {values.size} rows have no label"
+    if (classes < 0).any():
+        return f"it holds values such as {values[:3].tolist()}, which are not class numbers"
+    return f"all {values.size} rows have the same class"
