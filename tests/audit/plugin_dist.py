@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-MODULE = '''
+MODULE = """
 import os, signal, time
 from dataclasses import dataclass
 from holdfast.audit.interface import check
@@ -43,7 +43,7 @@ def size(target, params, budget):
 @check(id="good.late", version=1, needs=("artifact",), requires=("good.size",))
 def late(target, params, budget):
     return Observation.of(Fact("ran", True))
-'''
+"""
 
 
 def install(folder: Path, name: str = "acme-checks") -> Path:

@@ -24,14 +24,14 @@ from holdfast.core.domain.severity import Tier
 MODEL = Model("m", "u", "eu", "o", Tier.HIGH, "p", Task("binary"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def parts(tmp_path: Path) -> Parts:
     artifact = tmp_path / "model.bin"
     artifact.write_bytes(b"x" * 17)
     return Parts(MODEL, artifact, "other")
 
 
-@pytest.fixture()
+@pytest.fixture
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pool]:
     folder = tmp_path / "site"
     folder.mkdir()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from holdfast.attack import TreeTarget
     from holdfast.core.contract import Contract, FeatureMap
-    from holdfast.core.data import Table
+    from holdfast.core.data.table import Table
     from holdfast.core.formats.read import TreeModel
     from holdfast.core.sandbox import Prediction, Sandbox
 
@@ -172,7 +172,7 @@ class Target:
         return self.parts.label or ""
 
     def _table(self, role: str, path: Path | None) -> Table:
-        from holdfast.core.data import Table
+        from holdfast.core.data.table import Table
 
         if path is None:
             raise ConfigError(

@@ -153,7 +153,7 @@ def _manifest(wish: Wish, table: Table, dropped: tuple[str, ...]) -> str:
         f"    artifact: {_relative(wish.model, base)}",
         "    # runtime: .venv/bin/python      # interpreter the model runs under, sandboxed; default: the current one",
         f"    data: {{train: {_relative(wish.data, base)}{test}, label: {json.dumps(wish.label)}{drop}}}",
-        f"    lock: {lock}" if lock else "    # lock: requirements.lock         # pinned packages, judged against known advisories",
+        f"    lock: {lock}" if lock else "    # lock: requirements.lock         # pinned packages, judged by advisories",
         f"    contract: {CONTRACT_NAME}",
         "    policy: baseline                 # a built-in policy, or the path of your own",
     ]
