@@ -1,0 +1,171 @@
+"""Ed25519 keys (RFC 8032) as PEM files: PKCS #8 for the private one, readable by its owner only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+from holdfast.core.errors import SignatureError
+
+MAX_KEY_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """What verifies. `raw` is the 32 bytes of the point."""
+
+    raw: bytes
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a PEM public key. Raises SignatureError when the file is none."""
+        return cls.from_pem(_read(path), str(path))
+
+    @classmethod
+    def from_pem(cls, pem: bytes, source: str = "the key") -> Self:
+        """Read PEM text; `source` names it in messages."""
+        try:
+            key = load_pem_public_key(pem)
+        except (ValueError, UnsupportedAlgorithm) as fault:
+            raise _not_a_key(source, "public", str(fault)) from fault
+        if not isinstance(key, Ed25519PublicKey):
+            raise _not_a_key(source, "public", "it is a key of another algorithm")
+        return cls(key.public_bytes_raw())
+
+    @property
+    def key_id(self) -> str:
+        """`sha256:` and the digest of the raw key: a name for people and for look-ups, never a proof."""
+        return "sha256:" + hashlib.sha256(self.raw).hexdigest()
+
+    def pem(self) -> bytes:
+        """The key as PEM text (SubjectPublicKeyInfo)."""
+        return _point(self.raw).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    def save(self, path: Path) -> None:
+        """Write the PEM file."""
+        path.write_bytes(self.pem())
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether `signature` (64 bytes) is this key's over `message`."""
+        try:
+            _point(self.raw).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """What signs. Its secret appears in no representation of it."""
+
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls) -> Self:
+        """A new key from the system's randomness."""
+        return cls(Ed25519PrivateKey.generate().private_bytes_raw())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a PKCS #8 PEM file. Raises SignatureError when it is none, or when others may read it."""
+        return cls._from_pem(_read(path, private=True), str(path))
+
+    @classmethod
+    def _from_pem(cls, pem: bytes, source: str) -> Self:
+        try:
+            key = load_pem_private_key(pem, password=None)
+        except (TypeError, ValueError, UnsupportedAlgorithm) as fault:
+            raise _not_a_key(source, "private", str(fault)) from fault
+        if not isinstance(key, Ed25519PrivateKey):
+            raise _not_a_key(source, "private", "it is a key of another algorithm")
+        return cls(key.private_bytes_raw())
+
+    @property
+    def public(self) -> PublicKey:
+        return PublicKey(self._secret().public_key().public_bytes_raw())
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte signature over `message`."""
+        return self._secret().sign(message)
+
+    def save(self, path: Path) -> None:
+        """Write the PEM file with mode 0600. Raises SignatureError when there is a file already."""
+        pem = self._secret().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as fault:
+            raise SignatureError(
+                f"cannot write the key {path}",
+                cause=fault.strerror or str(fault),
+                fix="keys are never overwritten: move the old one away first, or name another file",
+                code="HF-SIG-001",
+            ) from fault
+        with os.fdopen(handle, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _secret(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self.seed)
+
+
+def _point(raw: bytes) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(raw)
+
+
+def open_now(path: str, flags: int) -> int:
+    """For `open`: a pipe somebody put in place of a file must not make us wait."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _read(path: Path, *, private: bool = False) -> bytes:
+    """The bytes of a key file. Permissions are checked on the open file, so that it cannot be swapped between."""
+    try:
+        with path.open("rb", opener=open_now) as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if private and stat.S_IMODE(mode) & 0o077:
+                raise _exposed(path, mode)
+            if not stat.S_ISREG(mode):
+                raise _not_a_key(str(path), "PEM", "it is not a regular file")
+            return file.read(MAX_KEY_BYTES)
+    except OSError as fault:
+        raise SignatureError(
+            f"cannot read the key {path}",
+            cause=fault.strerror or str(fault),
+            fix="check the path and its permissions",
+            code="HF-SIG-002",
+        ) from fault
+
+
+def _exposed(path: Path, mode: int) -> SignatureError:
+    return SignatureError(
+        f"the private key {path} is readable by others",
+        cause=f"its mode is {stat.S_IMODE(mode):04o}; only its owner may have access",
+        fix=f"chmod 600 {path}; if someone may have read it, make a new key",
+        code="HF-SIG-003",
+    )
+
+
+def _not_a_key(source: str, kind: str, cause: str) -> SignatureError:
+    return SignatureError(
+        f"{source} is not an Ed25519 {kind} key",
+        cause=cause.splitlines()[0] if cause else "it cannot be parsed",
+        fix="give a PEM file; unencrypted PKCS #8 for a private key",
+        code="HF-SIG-004",
+    )
