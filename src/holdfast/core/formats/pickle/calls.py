@@ -1,0 +1,97 @@
+"""Calls whose result is known without making them: the reconstructors of `copyreg`, and names in disguise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from holdfast.core.formats.pickle.facts import Kind, Notes
+from holdfast.core.formats.pickle.graph import NEW, Dict, Global, Object, Opaque, Persistent, Set, Span, Value
+
+MAX_ARGUMENTS: Final = 1_000
+UFUNC_RECONSTRUCT: Final = ("numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct")
+NAME_MAKERS: Final = frozenset(("builtins.getattr", *UFUNC_RECONSTRUCT))
+"""Functions that look a name up. Only their calls with literal arguments can be followed."""
+RECONSTRUCTOR: Final = "copyreg._reconstructor"
+
+
+def resolve(made: Object, notes: Notes) -> Value:
+    """The call's result where it is a plain name or a plain instance; the call itself otherwise."""
+    if made.path == RECONSTRUCTOR:
+        return _reconstructed(made, notes)
+    if made.path == "builtins.getattr":
+        return _attribute(made, notes)
+    if made.path in UFUNC_RECONSTRUCT:
+        return _ufunc(made, notes)
+    return made
+
+
+def _reconstructed(made: Object, notes: Notes) -> Value:
+    """`copyreg._reconstructor(cls, base, state)`: an instance without `__init__`, as protocols 0 and 1 write it."""
+    if not (isinstance(made.args, tuple) and len(made.args) == 3 and isinstance(made.args[0], Global)):
+        notes.add(Kind.COMPUTED_CALL, "copyreg._reconstructor of what is not a class", made.offset)
+        return made
+    cls, base, state = made.args
+    notes.add(Kind.CONSTRUCT, cls.path, made.offset)
+    if not isinstance(base, Global):
+        notes.add(Kind.COMPUTED_CALL, describe(base), made.offset)
+    elif base.path != "builtins.object":
+        notes.add(Kind.CALL, base.path, made.offset)
+    return Object(cls, () if state is None else (state,), NEW, made.offset)
+
+
+def _attribute(made: Object, notes: Notes) -> Value:
+    """`getattr(Class, "name")`: how protocols 2 and 3 write a nested name."""
+    match made.args:
+        case (Global() as owner, str() as name) if "." not in name:
+            notes.add(Kind.DOTTED_NAME, f"{owner.module}:{owner.name}.{name}", made.offset)
+            return Global(owner.module, f"{owner.name}.{name}", made.offset)
+    notes.add(Kind.COMPUTED_NAME, "getattr of " + ", ".join(map(describe, _items(made.args))), made.offset)
+    return Opaque("an attribute looked up while loading", made.offset)
+
+
+def _ufunc(made: Object, notes: Notes) -> Value:
+    """`_ufunc_reconstruct("module", "name")` imports a name that no GLOBAL mentions."""
+    match made.args:
+        case (str() as module, str() as name):
+            found = Global(module, name, made.offset)
+            notes.add(Kind.INDIRECT_IMPORT, found.path, made.offset)
+            return found
+    notes.add(Kind.COMPUTED_NAME, "_ufunc_reconstruct of computed names", made.offset)
+    return Opaque("a ufunc looked up while loading", made.offset)
+
+
+def _items(args: Value) -> list[Value]:
+    return list(args[:4]) if isinstance(args, tuple | list) else [args]
+
+
+def arguments(args: Value) -> Iterator[str]:
+    """The names handed to a call, also inside containers; what a higher-order function could call."""
+    pending, seen = [args], 0
+    while pending and seen < MAX_ARGUMENTS:
+        value = pending.pop()
+        seen += 1
+        if isinstance(value, Global):
+            yield value.path
+        elif isinstance(value, tuple | list):
+            pending.extend(value[: MAX_ARGUMENTS - seen])
+        elif isinstance(value, Dict):
+            pending.extend(part for pair in value.pairs[: MAX_ARGUMENTS - seen] for part in pair)
+
+
+def describe(value: Value) -> str:
+    """A short phrase for a value that stands where a plain name or literal should."""
+    match value:
+        case Global():
+            return value.path
+        case Object():
+            return f"the result of {value.path}" if value.path else "the result of a computed call"
+        case Opaque():
+            return value.why
+        case Persistent():
+            return "a persistent object"
+        case Span():
+            return f"{value.size:,} bytes"
+        case list() | tuple() | Dict() | Set():
+            return f"a {type(value).__name__.lower()}"
+    return repr(value)[:60]

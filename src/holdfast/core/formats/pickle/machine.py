@@ -1,0 +1,398 @@
+"""Runs a pickle symbolically: the stack, the memo and the marks of CPython's unpickler, but no object is built.
+
+Follows `pickle._Unpickler` and `_pickle.c` (CPython 3.11) instruction by instruction. Where the two differ, or
+where a stream does what no pickler writes, the machine states a fact and goes on, or raises a Fault: it never
+takes a stream for harmless because it could not follow it. Iterative; memory is bounded by the opcode budget.
+"""
+
+from __future__ import annotations
+
+import _compat_pickle
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from holdfast.core.formats.pickle.calls import arguments, describe, resolve
+from holdfast.core.formats.pickle.facts import Kind, Notes
+from holdfast.core.formats.pickle.graph import CALL, NEW, Dict, Global, Object, Opaque, Persistent, Set, Span, Value
+from holdfast.core.formats.pickle.opcodes import READERS, Buffer, Fault, Op, Reader
+from holdfast.core.formats.pickle.raw_arrays import WRAPPERS, read_raw_array
+
+HIGHEST_PROTOCOL: Final = 5
+MEMO_GAP: Final = 10_000_000
+"""A memo index above this, and far above what the stream filled, only makes the loader allocate memory."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """What may still be spent on one file, over all its streams."""
+
+    opcodes: int = 16_000_000
+    nested: int = 16_000_000
+    """For streams inside a stream: the elements of object arrays."""
+
+
+class Machine:
+    """One stream of `data[start:end]`. After `run`, `pos` is the byte behind STOP."""
+
+    def __init__(self, data: Buffer, start: int, end: int, notes: Notes, meter: Meter, *, inner: bool = False) -> None:
+        self.data, self.pos, self.end = data, start, end
+        self.at = start
+        self.notes, self.meter = notes, meter
+        self.protocol = 0
+        self.frame_end = start
+        self.skipped = 0
+        self.stack: list[Value] = []
+        self.marks: list[list[Value]] = []
+        self.memo: dict[int, Value] = {}
+        self.states: list[tuple[Value, int]] = []
+        self.container_reads = 0
+        self.inner = inner
+
+    def run(self) -> Value:
+        """Follow the stream to STOP and give its value. Raises Fault where it cannot be followed."""
+        data, end, left = self.data, self.end, self.meter.opcodes
+        try:
+            while True:
+                at = self.at = self.pos
+                if at >= end:
+                    raise Fault("truncated", "the stream ends without STOP", at)
+                entry = _TABLE[data[at]]
+                if entry is None:
+                    raise Fault("malformed", f"unknown instruction 0x{data[at]:02x}", at)
+                read, act = entry
+                left -= 1
+                if left < 0:
+                    raise Fault("budget", "too many instructions", at)
+                if read is None:
+                    self.pos = at + 1
+                    if act is None:
+                        return self.stack.pop()
+                    act(self, None)
+                else:
+                    argument, self.pos = read(data, at + 1, end)
+                    act(self, argument)
+        except IndexError:
+            raise Fault("malformed", "takes a value from an empty stack", self.at) from None
+        finally:
+            self.meter.opcodes = left
+            self._check_states()
+
+    def push(self, value: Value) -> None:
+        if isinstance(value, Span):
+            self.skipped += value.size
+        self.stack.append(value)
+
+    def skip(self, size: int) -> Span:
+        """Step over bytes whose number is declared."""
+        span = Span(self.pos, size, "bytes")
+        self.pos += size
+        self.skipped += size
+        return span
+
+    def _check_states(self) -> None:
+        """Names that BUILD sets: looked at in the end, because a shared dictionary may be filled later."""
+        for state, offset in self.states:
+            for key, _ in state.pairs:
+                if not isinstance(key, str):
+                    if not isinstance(key, int | float | bytes | None):
+                        self.notes.add(Kind.COMPUTED_STATE, describe(key), offset)
+                elif key.startswith("__") and key.endswith("__"):
+                    self.notes.add(Kind.DUNDER_STATE, key, offset)
+
+    # -- marks, memo and simple stack moves
+
+    def mark(self, _: None) -> None:
+        self.marks.append(self.stack)
+        self.stack = []
+
+    def pop_mark(self) -> list[Value]:
+        if not self.marks:
+            raise Fault("malformed", "takes values back to a mark that is not there", self.at)
+        items, self.stack = self.stack, self.marks.pop()
+        return items
+
+    def pop(self, _: None) -> None:
+        if self.stack:
+            self.stack.pop()
+        else:
+            self.pop_mark()
+
+    def drop_to_mark(self, _: None) -> None:
+        self.pop_mark()
+
+    def duplicate(self, _: None) -> None:
+        self.stack.append(self.stack[-1])
+
+    def put(self, index: int) -> None:
+        if index < 0:
+            raise Fault("malformed", "a negative memo index", self.at)
+        if index > MEMO_GAP and index > 4 * len(self.memo):
+            self.notes.add(Kind.MEMO_GAP, str(index), self.at)
+        self.memo[index] = self.stack[-1]
+
+    def memoize(self, _: None) -> None:
+        self.memo[len(self.memo)] = self.stack[-1]
+
+    def get(self, index: int) -> None:
+        if index not in self.memo:
+            raise Fault("malformed", f"reads memo entry {index}, which was never written", self.at)
+        value = self.memo[index]
+        if isinstance(value, list | tuple | Dict | Set):
+            self.container_reads += 1
+        self.stack.append(value)
+
+    def set_protocol(self, version: int) -> None:
+        if version > HIGHEST_PROTOCOL:
+            raise Fault("malformed", f"protocol {version}", self.at)
+        self.protocol = version
+
+    def frame(self, size: int) -> None:
+        """The C unpickler refuses an overlong frame, the Python one reads on: so do we, and say it."""
+        self.frame_end = self.pos + size
+        if self.frame_end > self.end:
+            self.notes.add(Kind.MALFORMED, f"a frame of {size:,} bytes where {self.end - self.pos:,} are left", self.at)
+
+    # -- containers
+
+    def make_tuple(self, _: None) -> None:
+        items = self.pop_mark()
+        self.stack.append(tuple(items))
+
+    def take(self, count: int) -> tuple[Value, ...]:
+        """The top `count` values, bottom first."""
+        if len(self.stack) < count:
+            raise IndexError
+        items = tuple(self.stack[-count:])
+        del self.stack[-count:]
+        return items
+
+    def make_list(self, _: None) -> None:
+        items = self.pop_mark()
+        self.stack.append(items)
+
+    def make_dict(self, _: None) -> None:
+        pairs = self._pairs(self.pop_mark())
+        self.stack.append(Dict(pairs))
+
+    def make_frozenset(self, _: None) -> None:
+        items = self.pop_mark()
+        self.stack.append(Set(items, frozen=True))
+
+    def _pairs(self, items: list[Value]) -> list[tuple[Value, Value]]:
+        if len(items) % 2:
+            raise Fault("malformed", "a dictionary with a key that has no value", self.at)
+        return list(zip(items[::2], items[1::2], strict=True))
+
+    def append(self, _: None) -> None:
+        item = self.stack.pop()
+        self._extend([item])
+
+    def appends(self, _: None) -> None:
+        self._extend(self.pop_mark())
+
+    def _extend(self, items: list[Value]) -> None:
+        target = self.stack[-1]
+        if isinstance(target, list):
+            target.extend(items)
+        elif isinstance(target, Object):
+            target.items.extend(items)
+        else:
+            self._change(target, "appends to")
+
+    def add_items(self, _: None) -> None:
+        items, target = self.pop_mark(), self.stack[-1]
+        if (isinstance(target, Set) and not target.frozen) or isinstance(target, Object):
+            target.items.extend(items)
+        else:
+            self._change(target, "adds to")
+
+    def set_item(self, _: None) -> None:
+        key, value = self.take(2)
+        self._set([(key, value)])
+
+    def set_items(self, _: None) -> None:
+        self._set(self._pairs(self.pop_mark()))
+
+    def _set(self, pairs: list[tuple[Value, Value]]) -> None:
+        target = self.stack[-1]
+        if isinstance(target, Dict | Object):
+            target.pairs.extend(pairs)
+        else:
+            self._change(target, "sets an item of")
+
+    def _change(self, target: Value, deed: str) -> None:
+        """Only containers and instances are filled by a pickler; anything else is tampering or nonsense."""
+        if not isinstance(target, Global):
+            raise Fault("malformed", f"{deed} {describe(target)}", self.at)
+        self.notes.add(Kind.GLOBAL_CHANGED, target.path, self.at, deed)
+
+    # -- names, calls and state
+
+    def import_name(self, pair: tuple[str, str]) -> None:
+        self.stack.append(self._global(*pair))
+
+    def import_from_stack(self, _: None) -> None:
+        module, name = self.take(2)
+        if isinstance(module, str) and isinstance(name, str):
+            self.stack.append(self._global(module, name))
+            return
+        self.notes.add(Kind.COMPUTED_NAME, f"{describe(module)}, {describe(name)}", self.at)
+        self.stack.append(Opaque("a computed name", self.at))
+
+    def _global(self, module: str, name: str) -> Global:
+        written = f"{module}.{name}"
+        if self.protocol < 3:
+            module, name = _modern(module, name)
+        found = Global(module, name, self.at)
+        self.notes.add(Kind.IMPORT, found.path, self.at, None if found.path == written else f"written {written}")
+        if "." in name:
+            self.notes.add(Kind.DOTTED_NAME, f"{module}:{name}", self.at)
+        return found
+
+    def reduce(self, _: None) -> None:
+        function, args = self.take(2)
+        self._call(function, args, None, CALL)
+
+    def instantiate(self, pair: tuple[str, str]) -> None:
+        args = tuple(self.pop_mark())
+        self._call(self._global(*pair), args, None, CALL)
+
+    def call_object(self, _: None) -> None:
+        items = self.pop_mark()
+        function = items.pop(0)
+        self._call(function, tuple(items), None, CALL)
+
+    def new(self, _: None) -> None:
+        function, args = self.take(2)
+        self._call(function, args, None, NEW)
+
+    def new_with_keywords(self, _: None) -> None:
+        function, args, kwargs = self.take(3)
+        self._call(function, args, kwargs, NEW)
+
+    def _call(self, function: Value, args: Value, kwargs: Value, how: str) -> None:
+        if isinstance(function, Global):
+            self.notes.add(Kind.CALL if how == CALL else Kind.CONSTRUCT, function.path, self.at)
+            for name in arguments((args, kwargs)):
+                self.notes.add(Kind.ARGUMENT, name, self.at, function.path)
+        else:
+            self.notes.add(Kind.COMPUTED_CALL, describe(function), self.at)
+        made = Object(function, args, how, self.at, kwargs)
+        self.stack.append(resolve(made, self.notes))
+
+    def build(self, _: None) -> None:
+        state, target = self.stack.pop(), self.stack[-1]
+        if not isinstance(target, Object):
+            self._change(target, "sets attributes of")
+            return
+        target.states.append(state)
+        parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
+        self.states.extend((part, self.at) for part in parts if isinstance(part, Dict))
+        if target.path in WRAPPERS:
+            self.stack[-1] = read_raw_array(self, target)
+
+    def persistent_text(self, name: str) -> None:
+        self.notes.add(Kind.PERSISTENT_ID, name, self.at, "text")
+        self.stack.append(Persistent(name, self.at))
+
+    def persistent(self, _: None) -> None:
+        identity = self.stack.pop()
+        self.notes.add(Kind.PERSISTENT_ID, _storage(identity) or describe(identity), self.at)
+        self.stack.append(Persistent(identity, self.at))
+
+    def extension(self, code: int) -> None:
+        self.notes.add(Kind.EXTENSION, str(code), self.at)
+        self.stack.append(Opaque("a name from the extension registry", self.at))
+
+    def next_buffer(self, _: None) -> None:
+        self.notes.add(Kind.OUT_OF_BAND, "a buffer outside the file", self.at)
+        self.stack.append(Opaque("a buffer outside the file", self.at))
+
+    def read_only(self, _: None) -> None:
+        if not self.stack:
+            raise IndexError
+
+
+def _modern(module: str, name: str) -> tuple[str, str]:
+    """Python 2 names as the unpickler translates them below protocol 3."""
+    if (module, name) in _compat_pickle.NAME_MAPPING:
+        return _compat_pickle.NAME_MAPPING[module, name]
+    return _compat_pickle.IMPORT_MAPPING.get(module, module), name
+
+
+def _storage(identity: Value) -> str | None:
+    """`storage` for the tuple in which torch names the bytes of a tensor."""
+    if not (isinstance(identity, tuple) and len(identity) in (5, 6) and identity[0] == "storage"):
+        return None
+    kind, key, place, size = identity[1:5]
+    literal = isinstance(key, str) and isinstance(place, str) and type(size) is int and size >= 0
+    return "storage" if isinstance(kind, Global) and literal else None
+
+
+def _constant(value: Value) -> Callable[[Machine, None], None]:
+    return lambda machine, _: machine.stack.append(value)
+
+
+def _fresh(kind: Callable[[], Value]) -> Callable[[Machine, None], None]:
+    return lambda machine, _: machine.stack.append(kind())
+
+
+def _tuple(count: int) -> Callable[[Machine, None], None]:
+    return lambda machine, _: machine.stack.append(machine.take(count))
+
+
+_PUSHED: Final = (
+    *(Op.FLOAT, Op.INT, Op.LONG, Op.BININT, Op.BININT1, Op.BININT2, Op.LONG1, Op.LONG4, Op.BINFLOAT, Op.STRING),
+    *(Op.BINSTRING, Op.SHORT_BINSTRING, Op.UNICODE, Op.SHORT_BINUNICODE, Op.BINUNICODE, Op.BINUNICODE8),
+    *(Op.SHORT_BINBYTES, Op.BINBYTES, Op.BINBYTES8, Op.BYTEARRAY8),
+)
+
+_ACTIONS: Final[dict[Op, Callable[[Machine, Any], None]]] = {
+    **dict.fromkeys(_PUSHED, Machine.push),
+    **dict.fromkeys((Op.PUT, Op.BINPUT, Op.LONG_BINPUT), Machine.put),
+    **dict.fromkeys((Op.GET, Op.BINGET, Op.LONG_BINGET), Machine.get),
+    **dict.fromkeys((Op.EXT1, Op.EXT2, Op.EXT4), Machine.extension),
+    Op.NONE: _constant(None),
+    Op.NEWTRUE: _constant(True),
+    Op.NEWFALSE: _constant(False),
+    Op.EMPTY_TUPLE: _constant(()),
+    Op.EMPTY_LIST: _fresh(list),
+    Op.EMPTY_DICT: _fresh(Dict),
+    Op.EMPTY_SET: _fresh(lambda: Set([])),
+    Op.TUPLE1: _tuple(1),
+    Op.TUPLE2: _tuple(2),
+    Op.TUPLE3: _tuple(3),
+    Op.MARK: Machine.mark,
+    Op.POP: Machine.pop,
+    Op.POP_MARK: Machine.drop_to_mark,
+    Op.DUP: Machine.duplicate,
+    Op.MEMOIZE: Machine.memoize,
+    Op.PROTO: Machine.set_protocol,
+    Op.FRAME: Machine.frame,
+    Op.TUPLE: Machine.make_tuple,
+    Op.LIST: Machine.make_list,
+    Op.DICT: Machine.make_dict,
+    Op.FROZENSET: Machine.make_frozenset,
+    Op.APPEND: Machine.append,
+    Op.APPENDS: Machine.appends,
+    Op.ADDITEMS: Machine.add_items,
+    Op.SETITEM: Machine.set_item,
+    Op.SETITEMS: Machine.set_items,
+    Op.GLOBAL: Machine.import_name,
+    Op.STACK_GLOBAL: Machine.import_from_stack,
+    Op.REDUCE: Machine.reduce,
+    Op.INST: Machine.instantiate,
+    Op.OBJ: Machine.call_object,
+    Op.NEWOBJ: Machine.new,
+    Op.NEWOBJ_EX: Machine.new_with_keywords,
+    Op.BUILD: Machine.build,
+    Op.PERSID: Machine.persistent_text,
+    Op.BINPERSID: Machine.persistent,
+    Op.NEXT_BUFFER: Machine.next_buffer,
+    Op.READONLY_BUFFER: Machine.read_only,
+}
+
+_TABLE: Final[list[tuple[Reader | None, Callable[[Machine, Any], None] | None] | None]] = [None] * 256
+for _op in Op:
+    _TABLE[_op] = (READERS.get(_op), _ACTIONS.get(_op))
