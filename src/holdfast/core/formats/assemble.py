@@ -22,6 +22,8 @@ MAX_DEPTH = 5_000
 MAX_OUTPUTS = 10_000
 MAX_FEATURES = 10_000_000
 MAX_LEAF_VALUES = 200_000_000
+MAX_MEMBERS = 20_000_000
+"""Category codes in all sets of one model."""
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
