@@ -139,6 +139,5 @@ def _libraries(interpreter: Path | None) -> Mapping[str, str]:
 
 def _hash(subjects: Sequence[Subject]) -> tuple[dict[Path, str], int]:
     """Digest of every distinct part, hashed in parallel, and the bytes read."""
-    paths = sorted({part.path for subject in subjects for part in subject.parts})
-    entries = manifest(paths)
-    return {entry.path: entry.digest for entry in entries}, sum(entry.size for entry in entries)
+    hashed = manifest({part.path for subject in subjects for part in subject.parts})
+    return {Path(file.name): file.digest for file in hashed.files}, hashed.bytes

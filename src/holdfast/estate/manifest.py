@@ -232,10 +232,11 @@ def _refuse_twins(document: Document, entries: tuple[ModelEntry, ...]) -> None:
 
 def _refuse_missing(subject: Subject) -> None:
     for part in subject.parts:
-        if not part.path.exists():
+        if not part.path.is_file():
+            what = "is not a file" if part.path.exists() else "does not exist"
             raise ConfigError(
-                f"the {part.role} of '{subject.model.name}' does not exist ({part.where})",
-                cause=f"there is no {part.path}",
+                f"the {part.role} of '{subject.model.name}' {what} ({part.where})",
+                cause=f"there is no file {part.path}",
                 fix="correct the path; it is relative to the manifest",
                 code="HF-CFG-006",
             )

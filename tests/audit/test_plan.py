@@ -1,0 +1,99 @@
+"""Observation keys: every input changes exactly the keys of the checks that read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from holdfast.audit import plan as plan_module
+from holdfast.audit.interface import CHECKS
+from holdfast.audit.plan import applies, plan
+from holdfast.audit.target import Parts
+from holdfast.core.domain.model import Harm, Model, Task
+from holdfast.core.domain.severity import Tier
+
+HASHES = {role: f"sha256:{role}" for role in ("artifact", "train", "test", "contract", "lock")}
+PARTS = Parts(
+    Model("m", "u", "eu", "o", Tier.HIGH, "p", Task("binary")),
+    Path("model.ubj"),
+    "xgboost-ubj",
+    train=Path("train.parquet"),
+    test=Path("test.parquet"),
+    label="y",
+    contract=Path("contract.yaml"),
+    lock=Path("requirements.lock"),
+)
+RUNS_THE_MODEL = {"evasion.search", "quality.performance"}
+READS_DATA = {"data.contract", "data.profile", *RUNS_THE_MODEL}
+READS_CONTRACT = {"data.contract", "evasion.search"}
+
+
+def libraries(_: Path | None) -> Mapping[str, str]:
+    return {"xgboost": "3.2.0"}
+
+
+def keys(parts: Parts = PARTS, hashes: Mapping[str, str] = HASHES, seed: int = 0) -> dict[str, str]:
+    return {work.check: work.key for work in plan(parts, hashes, libraries, seed=seed)}
+
+
+def changed(after: Mapping[str, str]) -> set[str]:
+    before = keys()
+    assert before.keys() == after.keys()
+    return {check for check in before if before[check] != after[check]}
+
+
+def test_every_shipped_check_is_planned_for_a_whole_model() -> None:
+    assert set(keys()) == {check for check, _ in CHECKS}
+
+
+@pytest.mark.parametrize(
+    ("role", "checks"),
+    [
+        ("artifact", {"scan.artifact", *RUNS_THE_MODEL}),
+        ("train", READS_DATA),
+        ("test", READS_DATA),
+        ("contract", READS_CONTRACT),
+        ("lock", {"deps.advisories"}),
+    ],
+)
+def test_a_changed_part_re_runs_exactly_the_checks_that_read_it(role: str, checks: set[str]) -> None:
+    assert changed(keys(hashes=HASHES | {role: "sha256:other"})) == checks
+
+
+def test_the_task_the_label_the_runtime_and_the_seed_are_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    other_task = replace(PARTS, model=replace(PARTS.model, task=Task("binary", 1, Harm(1, 0), 0.4)))
+    assert changed(keys(other_task)) == RUNS_THE_MODEL
+    assert changed(keys(replace(PARTS, label="z"))) == READS_DATA
+    assert changed(keys(seed=1)) == {"evasion.search"}
+    after = {w.check: w.key for w in plan(PARTS, HASHES, lambda _: {"xgboost": "3.3.0"}, seed=0)}
+    assert changed(after) == RUNS_THE_MODEL
+    assert changed(keys(replace(PARTS, isolation="full"))) == RUNS_THE_MODEL
+    before = keys()
+    monkeypatch.setattr(plan_module, "_own_libraries", lambda: (("numpy", "9"),))
+    assert not set(keys().values()) & set(before.values())
+
+
+def test_names_and_owners_are_no_inputs() -> None:
+    renamed = replace(PARTS, model=replace(PARTS.model, name="n", owner="x", tier=Tier.LOW))
+    assert changed(keys(renamed)) == set()
+
+
+def test_the_code_is_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = keys()
+    monkeypatch.setattr(plan_module, "code_digest", lambda module: f"sha256:{module}:changed")
+    assert not set(keys().values()) & set(before.values())
+
+
+def test_a_check_without_its_inputs_is_not_planned() -> None:
+    bare = Parts(PARTS.model, Path("model.ubj"), "xgboost-ubj")
+    assert set(keys(bare, {"artifact": "sha256:a"})) == {"scan.artifact"}
+    assert "evasion.search" not in keys(replace(PARTS, contract=None))
+
+
+def test_a_check_for_trees_does_not_apply_to_an_opaque_model() -> None:
+    assert applies("evasion.search", ["tree"])
+    assert not applies("evasion.search", ["opaque"])
+    assert applies("scan.artifact", [])
