@@ -1,5 +1,6 @@
 """The symbolic pickle machine: what a pickle would import, call and build, without any of it happening."""
 
+from holdfast.core.formats.buffers import Buffer, Fault
 from holdfast.core.formats.pickle.arrays import as_array, as_text, load, raw_bytes
 from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import (
@@ -15,7 +16,6 @@ from holdfast.core.formats.pickle.graph import (
     Value,
 )
 from holdfast.core.formats.pickle.machine import Meter
-from holdfast.core.formats.pickle.opcodes import Buffer, Fault
 from holdfast.core.formats.pickle.reading import Reading, Stream, read_one, read_pickles
 
 __all__ = [

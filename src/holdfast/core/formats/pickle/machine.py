@@ -12,10 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from holdfast.core.formats.buffers import Buffer, Fault
 from holdfast.core.formats.pickle.calls import arguments, describe, resolve
 from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import CALL, NEW, Dict, Global, Object, Opaque, Persistent, Set, Span, Value
-from holdfast.core.formats.pickle.opcodes import READERS, Buffer, Fault, Op, Reader
+from holdfast.core.formats.pickle.opcodes import READERS, Op, Reader
 from holdfast.core.formats.pickle.raw_arrays import WRAPPERS, read_raw_array
 
 HIGHEST_PROTOCOL: Final = 5

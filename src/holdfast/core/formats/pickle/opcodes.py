@@ -12,23 +12,14 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import Any, Final
 
+from holdfast.core.formats.buffers import Buffer, Fault
 from holdfast.core.formats.pickle.graph import Opaque, Span
 
 MAX_TEXT: Final = 65_536
 MAX_NUMBER_TEXT: Final = 4_300
 """Digits of a decimal number; the interpreter's own limit."""
 
-Buffer = Any
-"""bytes or mmap: something with integer indexing, slicing and `find`."""
 Reader = Callable[[Buffer, int, int], tuple[Any, int]]
-
-
-class Fault(Exception):  # noqa: N818 - a place in a file, not an error of the program
-    """The stream cannot be followed further. `kind` is the fact it becomes: truncated, malformed or budget."""
-
-    def __init__(self, kind: str, why: str, offset: int) -> None:
-        super().__init__(why)
-        self.kind, self.why, self.offset = kind, why, offset
 
 
 class Op(IntEnum):

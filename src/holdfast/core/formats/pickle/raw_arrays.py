@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from holdfast.core.formats.buffers import Fault
 from holdfast.core.formats.pickle.arrays import as_dtype
 from holdfast.core.formats.pickle.facts import Kind
 from holdfast.core.formats.pickle.graph import Array, Object, Value
-from holdfast.core.formats.pickle.opcodes import CODES, READERS, Fault, Op
+from holdfast.core.formats.pickle.opcodes import CODES, READERS, Op
 
 if TYPE_CHECKING:
     from holdfast.core.formats.pickle.machine import Machine

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.core.domain import Fact
+from holdfast.core.formats.buffers import Buffer, Fault
 from holdfast.core.formats.pickle.calls import NAME_MAKERS
 from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import Array, Dict, Global, Object, Persistent, Set, Value
 from holdfast.core.formats.pickle.machine import Machine, Meter
-from holdfast.core.formats.pickle.opcodes import Buffer, Fault
 
 MAX_STREAMS: Final = 100_000
 MAX_EXPANSION: Final = 1_000_000_000
