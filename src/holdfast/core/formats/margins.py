@@ -37,6 +37,12 @@ def leaves(ensemble: TreeEnsemble, X: ArrayLike) -> NDArray[np.int32]:
     return np.concatenate(parts).astype(np.int32) if parts else np.zeros((0, ensemble.n_trees), np.int32)
 
 
+def decisions(ensemble: TreeEnsemble, nodes: NDArray[np.int64], values: ArrayLike) -> NDArray[np.bool_]:
+    """Whether each of `values` (m,) goes left at its inner node of `nodes` (m,)."""
+    walker = _Walker(ensemble)
+    return walker.goes_left(nodes, np.asarray(values, dtype=np.float64))
+
+
 def scores(ensemble: TreeEnsemble, X: ArrayLike) -> NDArray[np.float64]:
     """Class probabilities (n, n_classes), or predictions (n, K) of a regression."""
     return link(ensemble, margins(ensemble, X))
@@ -131,6 +137,10 @@ class _Walker:
             at[active] = node
             active = active[trees.feature[node] != LEAF]
         return at.reshape(n, trees.n_trees)
+
+    def goes_left(self, node: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """The decision of each node (m,) on its value (m,)."""
+        return self._left(node, self._cast(value))
 
     def _cast(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         if not self._narrow:
