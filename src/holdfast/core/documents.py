@@ -176,8 +176,11 @@ def _keys(schema: Any, place: tuple[str | int, ...]) -> set[str]:
 
 
 def _tags(kind: Any) -> tuple[str, ...]:
+    """What pydantic may call an arm of a union in a location: its type, or the value of its discriminator."""
     origin = typing.get_origin(kind)
-    return (origin.__name__,) if origin is not None and hasattr(origin, "__name__") else ()
+    fields = getattr(kind, "model_fields", {}).values()
+    literals = [value for info in fields for value in typing.get_args(info.annotation) if isinstance(value, str)]
+    return (*literals, *([origin.__name__] if origin is not None and hasattr(origin, "__name__") else []))
 
 
 def _alternatives(kind: Any) -> tuple[Any, ...]:
@@ -202,7 +205,7 @@ class _Reader:
 
     def read(self, text: str) -> Any:
         try:
-            self._refuse_anchors(text)
+            self._refuse_what_is_not_plain(text)
             loader = yaml.SafeLoader(text)
             node = loader.get_single_node()
             return None if node is None else self._value(loader, node, (), 0)
@@ -214,11 +217,13 @@ class _Reader:
         except (ValueError, OverflowError, RecursionError) as fault:
             raise self._syntax(str(fault), None) from None
 
-    def _refuse_anchors(self, text: str) -> None:
+    def _refuse_what_is_not_plain(self, text: str) -> None:
         depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 raise self._syntax("anchors and aliases are not allowed", _line(event.start_mark))
+            if getattr(event, "tag", None):
+                raise self._syntax("tags are not allowed", _line(event.start_mark))
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:

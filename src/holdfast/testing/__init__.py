@@ -1,0 +1,1 @@
+"""Public helpers for tests and trials: simulated bank tables."""
