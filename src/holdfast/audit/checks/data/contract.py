@@ -10,9 +10,7 @@ from holdfast.core.domain.observation import Fact, Measurement, Observation
 @check(id="data.contract", version=1, needs=("train_data", "test_data", "contract"), covers=("AML.T0020",))
 def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  # noqa: ARG001
     """Share of test rows that break the contract. Raises ContractError where training rows break it."""
-    from holdfast.core.contract import check_training
-
-    check_training(target.contract, target.matrix(target.train))
+    target.contract.check_training(target.matrix(target.train))
     validity = target.contract.validate(target.matrix(target.test))
     broken = float(1.0 - validity.valid.mean())
     return Observation.of(
