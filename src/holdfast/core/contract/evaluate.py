@@ -5,6 +5,7 @@ Three outcomes per row of data, as laid down in `ir`: true, false, unknown (a co
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,21 +65,16 @@ def row_truth(row: Row, X: Floats, was: Floats) -> Truth:
 
 
 def _compare(op: str, total: Floats, bound: float, slack: Floats) -> Bools:
-    difference: Floats = total - bound
-    match op:
-        case "<=":
-            return difference <= slack
-        case ">=":
-            return difference >= -slack
-        case "==":
-            equal: Bools = np.abs(difference) <= slack
-            return equal
-        case "<":
-            return difference < 0
-        case ">":
-            return difference > 0
-        case _:
-            return difference != 0
+    difference = total - bound
+    outcomes: dict[str, Callable[[], Bools]] = {
+        "<=": lambda: difference <= slack,
+        ">=": lambda: difference >= -slack,
+        "==": lambda: np.abs(difference) <= slack,
+        "<": lambda: difference < 0,
+        ">": lambda: difference > 0,
+        "!=": lambda: difference != 0,
+    }
+    return outcomes[op]()
 
 
 def _missing(row: Row, X: Floats, was: Floats) -> Bools:

@@ -49,16 +49,18 @@ def round_rows(contract: Contract, X: Floats, was: Floats | None = None) -> Floa
     its bounds and, with `was`, on the side it may move to; what may not move is put back. Rounding twice changes
     nothing.
     """
-    found = as_matrix(contract, X).copy()
+    wanted = as_matrix(contract, X)
+    found = wanted.copy()
     before = None if was is None else as_matrix(contract, was)
     low, high = limits(contract, before)
     for position, feature in enumerate(contract.features):
         if feature.derived is None:
-            column, lowest, highest = found[:, position], low[:, position], high[:, position]
             old = None if before is None else before[:, position]
-            found[:, position] = _round_column(feature, column, lowest, highest, old)
+            found[:, position] = _round_column(feature, wanted[:, position], low[:, position], high[:, position], old)
     for group in contract.groups:
-        _round_group(found, group, low, high, before)
+        columns = list(group)
+        old = None if before is None else before[:, columns]
+        found[:, columns] = _round_group(wanted[:, columns], low[:, columns], high[:, columns], old, found[:, columns])
     return derive(contract, found)
 
 
@@ -135,14 +137,11 @@ def _nearest(feature: Feature, values: Floats, low: Floats, high: Floats) -> Flo
     return np.where(np.isnan(values), np.nan, found)
 
 
-def _round_group(X: Floats, group: tuple[int, ...], low: Floats, high: Floats, was: Floats | None) -> None:
-    """Sets the one member that must be 1, or else the largest of those that may be; ties stay where they were."""
-    columns = list(group)
-    members = np.nan_to_num(X[:, columns], nan=-1.0)
-    if was is not None:
-        members = members + 1e-9 * was[:, columns]
-    may, must = np.broadcast_to(high[:, columns] >= 1, members.shape), low[:, columns] >= 1
-    score = np.where(may, members, -np.inf) + np.where(must, 1e6, 0.0)
+def _round_group(members: Floats, low: Floats, high: Floats, was: Floats | None, otherwise: Floats) -> Floats:
+    """The one member that must be 1, or else the largest of those that may be; ties stay where they were."""
+    may, must = np.broadcast_to(high >= 1, members.shape), low >= 1
+    wish = np.nan_to_num(members, nan=-1.0) + (0.0 if was is None else 1e-9 * was)
+    best = np.where(must, np.inf, np.where(may, wish, -np.inf)).argmax(axis=1)
     chosen = np.zeros_like(members)
-    chosen[np.arange(len(members)), score.argmax(axis=1)] = 1.0
-    X[:, columns] = np.where(may.any(axis=1, keepdims=True), chosen, X[:, columns])
+    chosen[np.arange(len(members)), best] = 1.0
+    return np.where(may.any(axis=1, keepdims=True), chosen, otherwise)
