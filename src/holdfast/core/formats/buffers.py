@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import mmap
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,14 +66,26 @@ class Window:
 
 @contextmanager
 def open_buffer(path: Path) -> Iterator[Buffer]:
-    """The bytes of a file as a read-only map. Raises FormatError HF-FMT-001 where it cannot be opened."""
+    """The bytes of a regular file as a read-only map. Raises FormatError HF-FMT-001 where it cannot be opened."""
+    mapped = _map(path)
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            if size == 0:
-                yield b""
-                return
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        yield mapped
+    finally:
+        if isinstance(mapped, mmap.mmap):
+            _close(mapped)
+
+
+def _map(path: Path) -> Buffer:
+    try:
+        # Non-blocking, so that a pipe put in the file's place cannot hold us up.
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is not a regular file")
+            return mmap.mmap(handle, 0, access=mmap.ACCESS_READ) if status.st_size else b""
+        finally:
+            os.close(handle)
     except (OSError, ValueError) as fault:
         raise FormatError(
             f"cannot read {path}",
@@ -79,10 +93,6 @@ def open_buffer(path: Path) -> Iterator[Buffer]:
             fix="check the path and its permissions",
             code="HF-FMT-001",
         ) from fault
-    try:
-        yield mapped
-    finally:
-        _close(mapped)
 
 
 def _close(mapped: mmap.mmap) -> None:
