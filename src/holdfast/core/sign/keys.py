@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Self
 
@@ -129,15 +130,15 @@ def _point(raw: bytes) -> Ed25519PublicKey:
     return Ed25519PublicKey.from_public_bytes(raw)
 
 
-def open_now(path: str, flags: int) -> int:
-    """For `open`: a pipe somebody put in place of a file must not make us wait."""
-    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+def open_now(path: Path) -> FileIO:
+    """Open for unbuffered reading; a pipe that somebody put in place of a file does not make us wait."""
+    return FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
 def _read(path: Path, *, private: bool = False) -> bytes:
     """The bytes of a key file. Permissions are checked on the open file, so that it cannot be swapped between."""
     try:
-        with path.open("rb", opener=open_now) as file:
+        with open_now(path) as file:
             mode = os.fstat(file.fileno()).st_mode
             if private and stat.S_IMODE(mode) & 0o077:
                 raise _exposed(path, mode)

@@ -63,7 +63,7 @@ def file_digest(path: Path) -> tuple[str, int]:
     """The digest of a file and the number of bytes that went into it, in one pass."""
     seen, size = hashlib.sha256(), 0
     try:
-        with path.open("rb", buffering=0, opener=open_now) as file:
+        with open_now(path) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
                 raise _unreadable(path, "it is not a regular file")
@@ -82,7 +82,7 @@ def _files(path: Path) -> list[Path]:
     """The files below a folder. A link to a folder is refused: what is behind it would go unsigned."""
     if not path.is_dir():
         return [path]
-    found = []
+    found: list[Path] = []
     for folder, folders, names in os.walk(path, onerror=_raise):
         linked = next((name for name in folders if (Path(folder) / name).is_symlink()), None)
         if linked is not None:
