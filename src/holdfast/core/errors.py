@@ -87,15 +87,41 @@ class FormatError(HoldfastError):
 
 
 class TargetError(HoldfastError):
-    """The model under test misbehaved."""
+    """The model under test misbehaved; `reason` is the word for how."""
 
     exit_code = EXIT_UNKNOWN
+
+    REASONS: ClassVar[dict[str, str]] = {
+        "HF-TGT-001": "time",
+        "HF-TGT-002": "memory",
+        "HF-TGT-003": "processes",
+        "HF-TGT-004": "write",
+        "HF-TGT-005": "network",
+        "HF-TGT-006": "crash",
+        "HF-TGT-007": "output",
+    }
+
+    @property
+    def reason(self) -> str:
+        return self.REASONS[self.code]
 
 
 class SandboxError(HoldfastError):
-    """The sandbox could not be built or gave no usable answer."""
+    """The sandbox could not be built or gave no usable answer; `reason` is the word for why."""
 
     exit_code = EXIT_UNKNOWN
+
+    REASONS: ClassVar[dict[str, str]] = {
+        "HF-BOX-001": "isolation",
+        "HF-BOX-002": "interpreter",
+        "HF-BOX-003": "library",
+        "HF-BOX-004": "request",
+        "HF-BOX-005": "start",
+    }
+
+    @property
+    def reason(self) -> str:
+        return self.REASONS[self.code]
 
 
 class StoreError(HoldfastError):
