@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
 from holdfast.core.domain import digest_bytes
 from holdfast.core.errors import StoreError
+from holdfast.core.store.files import new_file, settle, sync_folders, writing
 
 PIECE_BYTES = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -23,13 +20,13 @@ class Blobs:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._tmp = folder / "tmp"
+        self._staging = folder / "tmp"
 
     def put(self, data: bytes) -> str:
         """Keep `data`; gives its digest. Durable when it returns; a blob that is there is not written again."""
         digest = digest_bytes(data)
         if not self.has(digest):
-            with self._new() as (file, temporary):
+            with writing(self.folder), new_file(self._staging) as (file, temporary):
                 file.write(data)
                 self._keep(file, temporary, digest)
         return digest
@@ -37,7 +34,7 @@ class Blobs:
     def put_file(self, source: Path) -> str:
         """Keep a copy of a file, read once in pieces; gives its digest."""
         seen = hashlib.sha256()
-        with source.open("rb") as reader, self._new() as (file, temporary):
+        with source.open("rb") as reader, writing(self.folder), new_file(self._staging) as (file, temporary):
             while piece := reader.read(PIECE_BYTES):
                 seen.update(piece)
                 file.write(piece)
@@ -71,25 +68,10 @@ class Blobs:
         name = digest.removeprefix("sha256:")
         return self.folder / name[:2] / name[2:4] / name
 
-    @contextmanager
-    def _new(self) -> Iterator[tuple[BinaryIO, Path]]:
-        """A private file to fill; gone afterwards unless kept."""
-        self._tmp.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(dir=self._tmp)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                yield file, Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
-
     def _keep(self, file: BinaryIO, temporary: Path, digest: str) -> None:
         target = self.path(digest)
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file.flush()
-        os.fsync(file.fileno())
-        temporary.replace(target)
-        for folder in (target.parent, target.parent.parent, self.folder):
-            sync_folder(folder)
+        settle(file, temporary, target)
+        sync_folders({target}, self.folder)
 
     def _missing(self, digest: str) -> StoreError:
         return StoreError(
@@ -98,12 +80,3 @@ class Blobs:
             fix="restore the state folder from a backup, or audit again",
             code="HF-STO-013",
         )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
