@@ -76,7 +76,8 @@ def present(values: Column) -> Column:
     """The values that are not missing."""
     if values.dtype == object:
         return values[np.array([value is not None for value in values], dtype=bool)]
-    return values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    there: Column = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    return there
 
 
 def counts(values: Column) -> tuple[Column, NDArray[np.intp]]:
