@@ -10,6 +10,9 @@ import click
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from holdfast.cli.main import VERBS, cli
+from holdfast.cli.verb import leaves
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "holdfast"
 SECTIONS = {
@@ -47,31 +50,19 @@ def _check_pages() -> Iterator[tuple[str, str]]:
 
 def _cli_pages() -> Iterator[tuple[str, str]]:
     """One page per verb, from the same objects that print `--help`."""
-    from holdfast.cli.main import VERBS, cli
-
     root = click.Context(cli, info_name="holdfast")
     rows = [f"- [`holdfast {name}`]({name}.md): {summary}" for name, (_, summary) in VERBS.items()]
-    yield "reference/cli/index.md", "# Command line\n\n" + _fenced(cli.get_help(root)) + "\n" + "\n".join(rows) + "\n"
+    yield "reference/cli/index.md", f"# Command line\n\n{_help(root)}\n" + "\n".join(rows) + "\n"
     for name in VERBS:
         command = cli.get_command(root, name)
         assert command is not None
-        parts = [f"## {title}\n\n{_fenced(text)}" for title, text in _helps(command, root, name)]
+        found = leaves(click.Context(command, info_name=name, parent=root))
+        parts = [f"## {context.command_path}\n\n{_help(context)}" for context in found]
         yield f"reference/cli/{name}.md", f"# holdfast {name}\n\n" + "\n".join(parts)
 
 
-def _helps(command: click.Command, parent: click.Context, name: str) -> Iterator[tuple[str, str]]:
-    context = click.Context(command, info_name=name, parent=parent)
-    if not isinstance(command, click.Group):
-        yield context.command_path, command.get_help(context)
-        return
-    for child in command.list_commands(context):
-        found = command.get_command(context, child)
-        assert found is not None
-        yield from _helps(found, context, child)
-
-
-def _fenced(text: str) -> str:
-    return f"```text\n{text}\n```\n"
+def _help(context: click.Context) -> str:
+    return f"```text\n{context.get_help()}\n```\n"
 
 
 def _navigation(places: list[str]) -> list[Any]:

@@ -11,7 +11,9 @@ from holdfast.cli.verb import LazyGroup, terminal_options, version_option
 from holdfast.core.errors import EXIT_PASSED
 
 VERBS = {
+    "estate": ("holdfast.cli.estate", "Describe models: write, list and register holdfast.yaml."),
     "config": ("holdfast.cli.config", "Show the settings in force and where each comes from."),
+    "doctor": ("holdfast.cli.doctor", "Say what is missing here, and the command that repairs it."),
     "explain": ("holdfast.cli.explain", "Explain an error code, a check or a rule."),
     "completion": ("holdfast.cli.completion", "Print the completion script of a shell."),
     "version": ("holdfast.cli.version", "Print the version."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import click
@@ -121,6 +121,17 @@ class VerbGroup(click.Group):
                 code="HF-USE-001",
             )
         return super().resolve_command(ctx, args)
+
+
+def leaves(context: click.Context) -> Iterator[click.Context]:
+    """The contexts of all commands below `context` that are no groups, importing what is needed."""
+    if not isinstance(context.command, click.Group):
+        yield context
+        return
+    for name in context.command.list_commands(context):
+        child = context.command.get_command(context, name)
+        assert child is not None
+        yield from leaves(click.Context(child, info_name=name, parent=context))
 
 
 class LazyGroup(VerbGroup):
