@@ -166,7 +166,7 @@ class _Reader:
         self._fits(sources, len(step.categories), "a one-hot encoder")
         dropped = step.dropped or (None,) * len(sources)
         self._fits(sources, len(dropped), "a one-hot encoder")
-        found = []
+        found: list[Source] = []
         for source, categories, absent in zip(sources, step.categories, dropped, strict=True):
             codes = self._encodable(source, categories, "a one-hot encoder")
             kept = (code for position, code in enumerate(codes) if position != absent)
