@@ -128,7 +128,7 @@ class Pool:
 
     def _receive(self, worker: _Worker) -> Done | None:
         assert worker.process.stdout is not None
-        chunk = worker.process.stdout.read()
+        chunk: bytes | None = worker.process.stdout.read()
         if chunk is None:
             return None
         if not chunk:

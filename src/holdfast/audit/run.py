@@ -18,7 +18,7 @@ from holdfast.core.domain.clock import Clock
 from holdfast.core.domain.model import ModelVersion
 from holdfast.core.errors import HoldfastError
 from holdfast.core.formats.sniff import sniff
-from holdfast.core.sandbox import Sandbox
+from holdfast.core.sandbox.sandbox import Sandbox
 from holdfast.core.settings import Settings
 from holdfast.core.sign import manifest
 from holdfast.estate.manifest import Subject

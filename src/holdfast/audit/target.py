@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from holdfast.core.contract import Contract, FeatureMap
     from holdfast.core.data.table import Table
     from holdfast.core.formats.read import TreeModel
-    from holdfast.core.sandbox import Prediction, Sandbox
+    from holdfast.core.sandbox.answer import Prediction
+    from holdfast.core.sandbox.sandbox import Session
 
     Matrix = NDArray[np.float64]
     Columns = Mapping[str, NDArray[Any]]
@@ -44,11 +46,18 @@ class Parts:
 
 
 class Target:
-    """One model version under audit."""
+    """One model version under audit. A context manager: leaving it ends the model's process, if one was started."""
 
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.model = parts.model
+        self._open = ExitStack()
+
+    def __enter__(self) -> Target:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
 
     @cached_property
     def train(self) -> Table:
@@ -138,7 +147,7 @@ class Target:
 
     def predict(self, columns: Columns) -> Prediction:
         """Scores from the model's own library, under its own interpreter, in the sandbox."""
-        return self._sandbox.predict(self.parts.artifact, self.parts.artifact_format, columns, tuple(columns))
+        return self._session.predict(columns)
 
     def decide(self, scores: Matrix) -> NDArray[np.int64]:
         """(n,) class decided from scores (n, k): the threshold for two classes, the largest score for more."""
@@ -154,10 +163,14 @@ class Target:
         return self.decide(self.predict(self.contract.decode(rows)).scores)
 
     @cached_property
-    def _sandbox(self) -> Sandbox:
-        from holdfast.core.sandbox import Isolation, Sandbox
+    def _session(self) -> Session:
+        """One process that loads the model once, however often it is asked."""
+        from holdfast.core.sandbox.limits import Isolation
+        from holdfast.core.sandbox.sandbox import Sandbox
 
-        return Sandbox(self.parts.runtime, minimum=Isolation[self.parts.isolation.upper()])
+        sandbox = Sandbox(self.parts.runtime, minimum=Isolation[self.parts.isolation.upper()])
+        order = tuple(self.features(self.train))
+        return self._open.enter_context(sandbox.open(self.parts.artifact, self.parts.artifact_format, order))
 
     def _transforms(self) -> tuple[Any, ...]:
         from holdfast.core.domain.transform import Branch, Columns, Passthrough

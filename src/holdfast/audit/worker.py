@@ -71,7 +71,8 @@ def run(job: Job) -> Answer:
     """Run one check; whatever goes wrong in it becomes a Failure."""
     check = CHECKS.get(job.check)
     try:
-        return Answer(check.observe(Target(job.parts), check.params_from(job.params), job.budget))
+        with Target(job.parts) as target:
+            return Answer(check.observe(target, check.params_from(job.params), job.budget))
     except HoldfastError as fault:
         return Answer(failure=Failure(type(fault).__name__, fault.message, fault.cause, fault.fix, fault.code))
     except MemoryError:

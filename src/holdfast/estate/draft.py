@@ -118,9 +118,7 @@ def _model_inputs(path: Path) -> tuple[tuple[str, ...], int | None]:
     from holdfast.core.formats.read import read_trees
 
     if not path.is_file():
-        raise ConfigError(
-            f"there is no model {path}", cause="no such file", fix="correct --model", code="HF-CFG-006"
-        )
+        raise ConfigError(f"there is no model {path}", cause="no such file", fix="correct --model", code="HF-CFG-006")
     try:
         model = read_trees(path)
     except FormatError:
@@ -153,7 +151,9 @@ def _manifest(wish: Wish, table: Table, dropped: tuple[str, ...]) -> str:
         f"    artifact: {_relative(wish.model, base)}",
         "    # runtime: .venv/bin/python      # interpreter the model runs under, sandboxed; default: the current one",
         f"    data: {{train: {_relative(wish.data, base)}{test}, label: {json.dumps(wish.label)}{drop}}}",
-        f"    lock: {lock}" if lock else "    # lock: requirements.lock         # pinned packages, judged by advisories",
+        f"    lock: {lock}"
+        if lock
+        else "    # lock: requirements.lock         # pinned packages, for advisories",
         f"    contract: {CONTRACT_NAME}",
         "    policy: baseline                 # a built-in policy, or the path of your own",
     ]

@@ -75,11 +75,10 @@ def _search(target: Target, rows: Matrix, params: EvasionParams) -> EvasionResul
     from holdfast.attack import Budget as SearchBudget
     from holdfast.attack import Goal, attack
 
-    task = target.model.task
     return attack(
         target.trees,
         rows,
-        goal=Goal(task.harm.from_class, task.harm.to_class, task.threshold),
+        goal=Goal.of(target.model.task),
         budget=SearchBudget(),
         contract=target.contract,
         scales=target.contract.scales(target.matrix(target.train)),

@@ -1,0 +1,155 @@
+"""The composition root: settings in, a wired Holdfast out. It constructs and hands on; it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.audit.reconcile import Watcher
+from holdfast.audit.run import Audit, Audited, Auditor
+from holdfast.core.domain.clock import Clock, system_clock
+from holdfast.core.domain.verdict import Judgement
+from holdfast.core.errors import ConfigError
+from holdfast.core.policy import Baseline, Policy, Snapshot
+from holdfast.core.settings import MANIFEST_NAME, STATE_NAME, Settings, find_manifest
+from holdfast.core.store import Store
+from holdfast.estate.manifest import Manifest, Subject
+from holdfast.loop.on_observation import Court
+
+if TYPE_CHECKING:
+    from holdfast.core.ledger import Ledger
+    from holdfast.core.sign import PublicKey, SigningKey
+
+DEFAULT_ISOLATION = "reduced"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An audit and the verdict on each of its models, in the same order."""
+
+    audit: Audit
+    judgements: tuple[Judgement, ...]
+    policies: tuple[Policy, ...]
+
+
+class Holdfast:
+    """Everything wired for one manifest and one state folder. A context manager: leaving it closes the store."""
+
+    def __init__(self, manifest: Manifest, settings: Settings, store: Store, clock: Clock) -> None:
+        self.manifest, self.settings, self.store, self.clock = manifest, settings, store, clock
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, *, clock: Clock = system_clock) -> Holdfast:
+        """Find and read the manifest, open the store. Raises ConfigError, StoreError."""
+        settings = settings or Settings()
+        manifest = Manifest.load(manifest_path(settings))
+        return cls(manifest, settings, Store.open(settings.database, state_folder(settings), clock), clock)
+
+    def __enter__(self) -> Holdfast:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    @property
+    def home(self) -> Path:
+        """The state folder."""
+        return self.store.home
+
+    def audit(
+        self,
+        names: Sequence[str] = (),
+        *,
+        seed: int = 0,
+        retry: bool = False,
+        watch: Watcher | None = None,
+        policy: Policy | None = None,
+        baselines: Callable[[str], Baseline | None] = lambda _: None,
+    ) -> Judged:
+        """Bring every check of the named models (all, if none) to a result, and judge each model now.
+
+        `policy` replaces the models' own; `baselines` gives the numbers to compare a model with, by its name.
+        """
+        subjects = self.manifest.select(tuple(names))
+        policies = {subject.model.name: policy or self._policy(subject) for subject in subjects}
+        auditor = Auditor(
+            self.store,
+            self.settings,
+            self.home,
+            self.clock,
+            isolation=lambda subject: policies[subject.model.name].isolation(subject.model.tier) or DEFAULT_ISOLATION,
+        )
+        audit = auditor.audit(subjects, seed=seed, retry=retry, watch=watch)
+        judgements = self._judge(audit, policies, baselines)
+        self.ledger.append_pending()
+        return Judged(audit, judgements, tuple(policies[one.version.model] for one in audit.models))
+
+    def _judge(
+        self, audit: Audit, policies: dict[str, Policy], baselines: Callable[[str], Baseline | None]
+    ) -> tuple[Judgement, ...]:
+        def of(audited: Audited) -> Policy:
+            return policies[audited.version.model]
+
+        court = Court(self.store, of, self.intel)
+        now = self.clock()
+        return tuple(court.judge(one, as_of=now, baseline=baselines(one.version.model)) for one in audit.models)
+
+    def _policy(self, subject: Subject) -> Policy:
+        own = subject.part("policy")
+        return Policy.builtin(subject.model.policy) if own is None else Policy.load(own)
+
+    @cached_property
+    def intel(self) -> Snapshot:
+        """Known advisories and techniques."""
+        return Snapshot.builtin()
+
+    @cached_property
+    def key(self) -> SigningKey:
+        """This installation's signing key, made at first use."""
+        from holdfast.core.sign import SigningKey
+
+        path = self.home / "keys" / "holdfast.pem"
+        if path.exists():
+            return SigningKey.load(path)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        key = SigningKey.generate()
+        key.save(path)
+        self.public_key.save(self.home / "keys" / "holdfast.pub")
+        return key
+
+    @property
+    def public_key(self) -> PublicKey:
+        """The half that others verify with; also in the state folder as keys/holdfast.pub."""
+        return self.key.public
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The append-only record of everything consequential."""
+        from holdfast.core.ledger import Ledger
+
+        return Ledger(self.store, self.key, "holdfast")
+
+
+def manifest_path(settings: Settings) -> Path:
+    """The manifest in force. Raises ConfigError (HF-CFG-010) where there is none."""
+    path = settings.config or find_manifest(Path.cwd())
+    if path is None:
+        raise ConfigError(
+            f"there is no {MANIFEST_NAME} here",
+            cause=f"neither {Path.cwd()} nor a folder above it has one",
+            fix="write one: holdfast estate init --data train.parquet --model model.ubj --label y",
+            code="HF-CFG-010",
+        )
+    return path
+
+
+def state_folder(settings: Settings) -> Path:
+    """Where the state lies: as set, else beside the manifest."""
+    return settings.home or manifest_path(settings).resolve().parent / STATE_NAME

@@ -1,0 +1,1 @@
+"""The joints between rooms, one file per reaction."""
