@@ -108,7 +108,8 @@ class Holdfast:
     @cached_property
     def intel(self) -> Snapshot:
         """Known advisories and techniques."""
-        return Snapshot.builtin()
+        file = self.settings.intel
+        return Snapshot.builtin() if file is None else Snapshot.load(file)
 
     @cached_property
     def key(self) -> SigningKey:
