@@ -15,6 +15,7 @@ VERBS = {
     "config": ("holdfast.cli.config", "Show the settings in force and where each comes from."),
     "doctor": ("holdfast.cli.doctor", "Say what is missing here, and the command that repairs it."),
     "explain": ("holdfast.cli.explain", "Explain an error code, a check or a rule."),
+    "demo": ("holdfast.cli.demo", "Simulate a small bank and run the main job on it."),
     "completion": ("holdfast.cli.completion", "Print the completion script of a shell."),
     "version": ("holdfast.cli.version", "Print the version."),
 }
