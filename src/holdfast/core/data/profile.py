@@ -74,9 +74,11 @@ def profile(table: Table) -> Profile:
 
 def present(values: Column) -> Column:
     """The values that are not missing."""
-    if values.dtype == object:
-        return values[np.array([value is not None for value in values], dtype=bool)]
-    there: Column = values[~np.isnan(values)] if values.dtype.kind == "f" else values
+    if values.dtype.kind not in "fO":
+        return values
+    text = values.dtype == object
+    missing = np.array([value is None for value in values], dtype=bool) if text else np.isnan(values)
+    there: Column = values[~missing]
     return there
 
 

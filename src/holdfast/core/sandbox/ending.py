@@ -56,7 +56,9 @@ class Ending:
 def told_error(told: Mapping[str, Any]) -> TargetError:
     """The error for a model that raised an exception, as the worker tells it."""
     text = f"{told.get('type')}: {told.get('text')} (at {told.get('at')})"
-    word = "memory" if told.get("memory") is True else _WORD_BY_ERRNO.get(_number(told.get("errno")), "crash")
+    word = _WORD_BY_ERRNO.get(_number(told.get("errno")), "crash")
+    if told.get("word") in ("memory", "output"):
+        word = str(told["word"])
     missing = told.get("missing")
     if isinstance(missing, str):
         fix = f"the artifact needs the package '{missing[:60]}': install it where `runtime:` in holdfast.yaml points"

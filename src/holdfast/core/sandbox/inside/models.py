@@ -19,6 +19,10 @@ _LIBRARIES = {
 }
 
 
+class AnswerError(Exception):
+    """The model ran to its end and gave something that is not a score per row."""
+
+
 def libraries() -> dict[str, Any]:
     """Which model libraries there are, and the folders that was read from."""
     import site
@@ -58,9 +62,14 @@ def predict(model: Any, header: dict[str, Any], blobs: Sequence[bytes]) -> tuple
     import numpy
 
     scores, classes = model.predict(_columns(header["columns"], blobs), header["margin"])
-    scores = numpy.ascontiguousarray(scores, dtype="<f8")
+    try:
+        scores = numpy.ascontiguousarray(scores, dtype="<f8")
+    except (TypeError, ValueError) as fault:
+        raise AnswerError(f"its scores are no numbers: {fault}") from fault
     if scores.ndim == 1:
         scores = scores[:, None]
+    if scores.ndim != 2:
+        raise AnswerError(f"its scores have {scores.ndim} dimensions")
     return scores, [label.item() if hasattr(label, "item") else label for label in classes]
 
 

@@ -144,6 +144,12 @@ def _reply(fd: int, header: dict[str, Any], blob: bytes | None = None) -> None:
         wire.write(fd, data)
 
 
+def _word(fault: BaseException) -> str:
+    if isinstance(fault, models.AnswerError):
+        return "output"
+    return "memory" if isinstance(fault, MemoryError) else "crash"
+
+
 def _fail(fd: int, fault: BaseException) -> None:
     """Tell the caller what went wrong, in the worker's own words: a hint, never evidence."""
     frames = []
@@ -156,7 +162,7 @@ def _fail(fd: int, fault: BaseException) -> None:
         "type": type(fault).__name__[:100],
         "text": str(fault)[:500],
         "errno": fault.errno if isinstance(fault, OSError) and isinstance(fault.errno, int) else None,
-        "memory": isinstance(fault, MemoryError),
+        "word": _word(fault),
         "missing": fault.name if isinstance(fault, ImportError) and isinstance(fault.name, str) else None,
         "at": frames[-1] if frames else "",
     }
