@@ -149,18 +149,21 @@ class Target:
         """Scores from the model's own library, under its own interpreter, in the sandbox."""
         return self._session.predict(columns)
 
-    def decide(self, scores: Matrix) -> NDArray[np.int64]:
-        """(n,) class decided from scores (n, k): the threshold for two classes, the largest score for more."""
+    def decide(self, prediction: Prediction) -> NDArray[np.int64]:
+        """(n,) class decided: by the task's threshold between two classes, the most probable of more."""
         import numpy as np
 
-        task = self.model.task
+        task, scores = self.model.task, prediction.scores
+        classes = _class_numbers(prediction)
         if scores.shape[1] == 2:
-            return np.where(scores[:, task.positive] >= task.threshold, task.positive, 1 - task.positive)
-        return scores.argmax(axis=1)
+            positive = scores[:, classes.tolist().index(task.positive)]
+            return np.where(positive >= task.threshold, task.positive, 1 - task.positive).astype(np.int64)
+        chosen: NDArray[np.int64] = classes[scores.argmax(axis=1)]
+        return chosen
 
     def decided(self, rows: Matrix) -> NDArray[np.int64]:
         """(n,) classes that the model's own library gives to raw contract rows."""
-        return self.decide(self.predict(self.contract.decode(rows)).scores)
+        return self.decide(self.predict(self.contract.decode(rows)))
 
     @cached_property
     def _session(self) -> Session:
@@ -195,6 +198,15 @@ class Target:
                 code="HF-CFG-008",
             )
         return Table.read(path)
+
+
+def _class_numbers(prediction: Prediction) -> NDArray[np.int64]:
+    """(k,) class of each score column: the model's own labels where they are numbers, else their positions."""
+    import numpy as np
+
+    own = np.array([_as_class(label) for label in prediction.classes], dtype=np.int64)
+    k = prediction.scores.shape[1]
+    return own if own.size == k and (own >= 0).all() else np.arange(k, dtype=np.int64)
 
 
 def _missing(values: NDArray[Any]) -> NDArray[np.bool_]:

@@ -25,7 +25,7 @@ def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  #
     labels = target.labels(target.test)[: budget.rows]
     table = target.test.take(range(labels.size))
     prediction = target.predict(target.features(table))
-    decided = target.decide(prediction.scores)
+    decided = target.decide(prediction)
     n = int(labels.size)
     numbers = {"quality.auc": _auc(labels, prediction.scores, target.model.task.positive)}
     numbers |= _rates(labels, decided, target.model.task.positive)
