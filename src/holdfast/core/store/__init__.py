@@ -2,7 +2,9 @@
 
 from holdfast.core.store.attempts import Attempts, Backoff
 from holdfast.core.store.blobs import Blobs
+from holdfast.core.store.findings import FindingState, Occurrence, TrackedFinding
 from holdfast.core.store.intents import MAX_ENTRY_BYTES, LedgerState
+from holdfast.core.store.judgements import Standing
 from holdfast.core.store.leases import new_owner
 from holdfast.core.store.models import PRODUCTION, Deployment
 from holdfast.core.store.outbox import Message
@@ -16,9 +18,13 @@ __all__ = [
     "Backoff",
     "Blobs",
     "Deployment",
+    "FindingState",
     "LedgerState",
     "Message",
+    "Occurrence",
+    "Standing",
     "Store",
+    "TrackedFinding",
     "Transaction",
     "new_owner",
 ]

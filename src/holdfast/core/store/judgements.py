@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, insert, select
 
-from holdfast.core.domain import Judgement
+from holdfast.core.domain import Judgement, Status, Verdict
 from holdfast.core.store.codec import decode, encode
+from holdfast.core.store.projections import project_judgement
 from holdfast.core.store.session import Session
-from holdfast.core.store.tables import judgements
+from holdfast.core.store.tables import judgements, observation_targets, observations, standings
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A judgement without its reasons."""
+
+    verdict: Verdict
+    blocks: bool
+    as_of: datetime
+    valid_until: datetime | None
 
 
 class Judgements:
@@ -38,8 +50,11 @@ class Judgements:
                 effective_at=judgement.as_of,
                 valid_until=judgement.valid_until,
                 recorded_at=self._session.now,
+                measured=encode(self._measured(judgement)),
             )
         )
+        row = self._sql.execute(select(judgements).where(judgements.c.sequence == sequence)).one()
+        project_judgement(self._session, row)
         return True
 
     def latest(self, model: str, version: str | None = None) -> Judgement | None:
@@ -59,6 +74,32 @@ class Judgements:
         """Every judgement of a model, in the order they were recorded."""
         query = select(judgements.c.body).where(judgements.c.model == model).order_by(judgements.c.sequence)
         return [decode(body, Judgement) for body in self._sql.scalars(query)]
+
+    def standing(self, model: str, version: str) -> Standing | None:
+        """Where a version stands: the newest judgement of it, in short."""
+        return self.standings(model).get(version)
+
+    def standings(self, model: str) -> dict[str, Standing]:
+        """Where each judged version of a model stands."""
+        query = select(standings).where(standings.c.model == model).order_by(standings.c.effective_at)
+        return {
+            row.version: Standing(Verdict(row.verdict), row.blocks, row.effective_at, row.valid_until)
+            for row in self._sql.execute(query)
+        }
+
+    def _measured(self, judgement: Judgement) -> list[str]:
+        """The checks that had been measured on the version; a finding closes only by its own check."""
+        query = (
+            select(observations.c.check_id)
+            .join(observation_targets, observation_targets.c.key == observations.c.key)
+            .where(
+                observation_targets.c.model == judgement.model,
+                observation_targets.c.version == judgement.version,
+                observations.c.status == Status.MEASURED.value,
+            )
+            .distinct()
+        )
+        return sorted(self._sql.scalars(query))
 
     def _newest(self, query: Select[Any]) -> Judgement | None:
         body = self._sql.scalar(query.order_by(judgements.c.effective_at.desc(), judgements.c.sequence.desc()).limit(1))

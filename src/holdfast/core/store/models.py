@@ -12,6 +12,7 @@ from sqlalchemy import Row, func, insert, select
 from holdfast.core.domain import Model, ModelVersion, to_iso
 from holdfast.core.errors import StoreError
 from holdfast.core.store.codec import decode, encode
+from holdfast.core.store.projections import project_deployment
 from holdfast.core.store.session import Session
 from holdfast.core.store.tables import deployed, deployments, model_versions, models
 
@@ -106,8 +107,9 @@ class Models:
                 recorded_at=now,
             )
         )
-        project_deployment(self._session, model, environment)
-        return Deployment(model, version, environment, since, now)
+        row = self._sql.execute(select(deployments).where(deployments.c.sequence == sequence)).one()
+        project_deployment(self._session, row)
+        return _deployment(row)
 
     def deployed(self, model: str, environment: str = PRODUCTION) -> str | None:
         """The version that serves in `environment` now."""
@@ -140,22 +142,3 @@ class Models:
 
 def _deployment(row: Row[Any]) -> Deployment:
     return Deployment(row.model, row.version, row.environment, row.effective_at, row.recorded_at)
-
-
-def project_deployment(session: Session, model: str, environment: str) -> None:
-    """Derive what is deployed in one place from the journal."""
-    query = (
-        select(deployments.c.version, deployments.c.effective_at, deployments.c.sequence)
-        .where(deployments.c.model == model, deployments.c.environment == environment)
-        .order_by(deployments.c.effective_at.desc(), deployments.c.sequence.desc())
-        .limit(1)
-    )
-    for version, effective_at, sequence in session.connection.execute(query):
-        row = {
-            "model": model,
-            "environment": environment,
-            "version": version,
-            "effective_at": effective_at,
-            "sequence": sequence,
-        }
-        session.put(deployed, row)

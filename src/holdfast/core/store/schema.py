@@ -8,10 +8,13 @@ from typing import Final
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
+from holdfast.core.domain import system_clock
 from holdfast.core.errors import StoreError
+from holdfast.core.store.projections import rebuild
+from holdfast.core.store.session import Session
 from holdfast.core.store.tables import ledger_state, metadata
 
-VERSIONS: Final = ("0001",)
+VERSIONS: Final = ("0001", "0002")
 """Every schema version this Holdfast knows, oldest first: the file names in `migrations/versions`."""
 
 HEAD: Final = VERSIONS[-1]
@@ -75,6 +78,7 @@ def _upgrade(connection: Connection, version: str | None) -> None:
         )
     if version != HEAD:
         migrate(connection, HEAD)
+        rebuild(Session(connection, system_clock))
 
 
 def migrate(connection: Connection, target: str) -> None:

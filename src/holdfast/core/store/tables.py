@@ -2,7 +2,7 @@
 
 Journals (deployments, judgements) are append-only and bitemporal: `effective_at` is when it held in the world,
 `recorded_at` when we learned it. They take their sequence from one spine, `journal`, so that replaying them in
-order gives the projections (deployed) again. JSON bodies are text written by `codec`.
+order gives the projections (deployed, standings, findings, occurrences) again. JSON bodies are text written by `codec`.
 """
 
 from __future__ import annotations
@@ -153,7 +153,48 @@ judgements = Table(
     _moment("effective_at"),
     _moment("valid_until", nullable=True),
     _moment("recorded_at"),
+    _text("measured", server_default="[]"),
     Index("ix_judgements_when", "model", "effective_at", "sequence"),
+)
+
+standings = Table(
+    "standings",
+    metadata,
+    _text("model", primary_key=True),
+    _text("version", primary_key=True),
+    Column("sequence", Sequence, nullable=False),
+    _text("verdict"),
+    Column("blocks", Boolean, nullable=False),
+    _moment("effective_at"),
+    _moment("valid_until", nullable=True),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    _text("fingerprint", primary_key=True),
+    _text("model"),
+    _text("rule"),
+    _text("severity"),
+    _text("check_id"),
+    _text("body"),
+    _text("state"),
+    _moment("seen_at"),
+    _moment("opened_at", nullable=True),
+    _moment("closed_at", nullable=True),
+    Index("ix_findings_model", "model", "state"),
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    _text("fingerprint", primary_key=True),
+    _text("version", primary_key=True),
+    _text("model"),
+    Column("present", Boolean, nullable=False),
+    _moment("first_at"),
+    _moment("last_at"),
+    Index("ix_occurrences_model", "model", "version"),
 )
 
 baselines = Table(

@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 from holdfast.core.domain import Clock
 from holdfast.core.store.attempts import Attempts
 from holdfast.core.store.baselines import Baselines
+from holdfast.core.store.findings import Findings
 from holdfast.core.store.intents import Intents
 from holdfast.core.store.judgements import Judgements
 from holdfast.core.store.leases import Leases
 from holdfast.core.store.models import Models
 from holdfast.core.store.observations import Observations
 from holdfast.core.store.outbox import Outbox
+from holdfast.core.store.projections import rebuild
 from holdfast.core.store.session import Session
 
 
@@ -47,6 +49,10 @@ class Transaction:
         return Judgements(self._session)
 
     @cached_property
+    def findings(self) -> Findings:
+        return Findings(self._session)
+
+    @cached_property
     def baselines(self) -> Baselines:
         return Baselines(self._session)
 
@@ -61,3 +67,7 @@ class Transaction:
     def intend(self, kind: str, body: Mapping[str, Any]) -> str:
         """Write a ledger intent in this transaction and give its id. See `Intents.add`."""
         return self.intents.add(kind, body)
+
+    def rebuild(self) -> int:
+        """Derive every projection again from the journals. See `projections.rebuild`."""
+        return rebuild(self._session)
