@@ -11,13 +11,6 @@ from holdfast.cli.main import run
 from holdfast.core.settings import Settings
 
 
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"HOLDFAST_{name.upper()}", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-
 def shown(capsys: pytest.CaptureFixture[str], *args: str) -> dict[str, tuple[object, str]]:
     assert run(["config", "show", "--format", "json", *args]) == 0
     settings = json.loads(capsys.readouterr().out)["settings"]

@@ -12,6 +12,7 @@ from holdfast.core.errors import EXIT_PASSED
 
 VERBS = {
     "estate": ("holdfast.cli.estate", "Describe models: write, list and register holdfast.yaml."),
+    "ledger": ("holdfast.cli.ledger", "Verify, export and read the record of what happened."),
     "config": ("holdfast.cli.config", "Show the settings in force and where each comes from."),
     "doctor": ("holdfast.cli.doctor", "Say what is missing here, and the command that repairs it."),
     "explain": ("holdfast.cli.explain", "Explain an error code, a check or a rule."),
