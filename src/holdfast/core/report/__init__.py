@@ -1,0 +1,24 @@
+"""Reports: what was seen and decided, as text, JSON, SARIF, JUnit and Markdown. Everything hostile is escaped."""
+
+from holdfast.core.report.documents import (
+    AuditReport,
+    CheckResult,
+    FileRow,
+    GateReport,
+    ModelReport,
+    Report,
+    ScanReport,
+)
+from holdfast.core.report.render import FORMATS, render
+
+__all__ = [
+    "FORMATS",
+    "AuditReport",
+    "CheckResult",
+    "FileRow",
+    "GateReport",
+    "ModelReport",
+    "Report",
+    "ScanReport",
+    "render",
+]

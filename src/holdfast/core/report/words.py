@@ -1,0 +1,71 @@
+"""How values read in every form for people: numbers, versions, times, counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from holdfast.core.domain import Measurement, Reason, Verdict
+from holdfast.core.report.documents import CheckResult
+from holdfast.core.report.escape import visible
+
+SHOWN_FACTS = 3
+SHOWN_PROPERTIES = 4
+
+
+def short(version: str) -> str:
+    """`sha256:` and twelve digits."""
+    scheme, colon, rest = version.partition(":")
+    return visible(f"{scheme}{colon}{rest[:12]}")
+
+
+def number(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:.4g}"
+
+
+def measured(points: list[Measurement]) -> str:
+    """One property at its points: `evasion.robust_recall 0.23 at linf=0.005, 0.11 at linf=0.01 (share, n=200)`."""
+    first = points[0]
+    values = ", ".join(f"{number(one.value)}{_at(one)}" for one in points)
+    count = "" if first.n is None else f", n={first.n:,}"
+    return visible(f"{first.name} {values} ({first.unit}{count})", 300)
+
+
+def _at(one: Measurement) -> str:
+    point = ", ".join(f"{name}={value:g}" for name, value in one.at.items())
+    return f" at {point}" if point else ""
+
+
+def shows(result: CheckResult) -> str:
+    """What a check saw, in a line: its reason, then facts (counted where there are many), then measurements."""
+    parts = [] if result.reason is None else [visible(result.reason, 300)]
+    counts = Counter(fact.kind for fact in result.facts)
+    for kind, count in counts.items():
+        values = [str(fact.value) for fact in result.facts if fact.kind == kind]
+        parts.append(visible(f"{kind}: {', '.join(values) if count <= SHOWN_FACTS else f'{count:,} of them'}", 160))
+    properties: dict[str, list[Measurement]] = {}
+    for one in result.measurements:
+        properties.setdefault(one.name, []).append(one)
+    parts += [measured(points) for points in list(properties.values())[:SHOWN_PROPERTIES]]
+    more = len(properties) - SHOWN_PROPERTIES
+    return "; ".join([*parts, f"and {more} more properties"] if more > 0 else parts)
+
+
+def spent(result: CheckResult) -> str:
+    """Seconds, or that nothing had to run."""
+    return "cached" if result.cached else f"{result.elapsed_s:.1f} s"
+
+
+def label(reason: Reason) -> str:
+    """The word in front of a reason: a passed one is only a note."""
+    return "note" if reason.verdict is Verdict.PASSED else reason.verdict.value
+
+
+def size(count: int) -> str:
+    """Bytes in the unit that fits."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
