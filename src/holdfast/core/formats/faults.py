@@ -55,21 +55,11 @@ def not_trees(kind: str, found: str) -> FormatError:
     )
 
 
-def unreadable(path: object, cause: str) -> FormatError:
-    """The file cannot be opened."""
-    return FormatError(
-        f"cannot read {path}",
-        cause=cause,
-        fix="check the path and its permissions",
-        code="HF-FMT-015",
-    )
-
-
 def misfit(cause: str) -> FormatError:
     """A matrix that the model cannot take."""
     return FormatError(
         "the rows do not fit the model",
         cause=cause,
         fix="give the model's own columns, in its own order, as numbers",
-        code="HF-FMT-016",
+        code="HF-FMT-015",
     )

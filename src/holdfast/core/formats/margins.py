@@ -17,7 +17,7 @@ CHUNK_CELLS = 1_000_000
 
 
 def margins(ensemble: TreeEnsemble, X: ArrayLike) -> NDArray[np.float64]:
-    """Raw outputs (n, K) for rows `X` (n, n_features). FormatError HF-FMT-016 where X does not fit."""
+    """Raw outputs (n, K) for rows `X` (n, n_features). FormatError HF-FMT-015 where X does not fit."""
     rows = _matrix(ensemble, X)
     walker = _Walker(ensemble)
     out = np.empty((len(rows), ensemble.n_outputs))

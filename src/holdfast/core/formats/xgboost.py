@@ -136,8 +136,11 @@ def read_json(data: bytes) -> TreeModel:
         raise damaged(KIND, _reason(fault)) from fault
 
 
-def read_ubj(data: bytes | memoryview) -> TreeModel:
-    """Read a `.ubj` model, or a booster as XGBoost serialises it inside a pickle."""
+def read_ubj(data: bytes | memoryview, *, stop_early: bool | None = None) -> TreeModel:
+    """Read a `.ubj` model, or a booster as XGBoost serialises it inside a pickle.
+
+    `stop_early`: whether only the rounds up to the best one count; by default where the scikit-learn wrapper saved it.
+    """
     if len(data) > MAX_UBJ_BYTES:
         raise oversize(KIND, "bytes", len(data), MAX_UBJ_BYTES)
     value = ubj.parse(data, KIND)
@@ -145,7 +148,7 @@ def read_ubj(data: bytes | memoryview) -> TreeModel:
         value = value["Model"]
     try:
         document = msgspec.convert(value, type=_Document[dict[str, Any]], strict=False)
-        return _model(document.learner, _ubj_trees(document.learner), "xgboost-ubj")
+        return _model(document.learner, _ubj_trees(document.learner), "xgboost-ubj", stop_early)
     except (msgspec.MsgspecError, RecursionError) as fault:
         raise damaged(KIND, _reason(fault)) from fault
 
@@ -176,7 +179,7 @@ def _forest(learner: _Learner[Source]) -> _Forest[Source]:
     raise not_trees("an XGBoost model", f"booster {booster.name[:40]!r}")
 
 
-def _model(learner: _Learner[Source], trees: Iterator[_Tree], source: str) -> TreeModel:
+def _model(learner: _Learner[Source], trees: Iterator[_Tree], source: str, stop_early: bool | None = None) -> TreeModel:
     forest, param = _forest(learner), learner.learner_model_param
     link = _LINKS.get(learner.objective.name)
     if link is None:
@@ -189,7 +192,7 @@ def _model(learner: _Learner[Source], trees: Iterator[_Tree], source: str) -> Tr
         raise oversize(KIND, "trees", count, MAX_TREES)
     groups = _array("tree_info", forest.tree_info, "iub", count).astype(np.int64)
     weights = _weights(learner.gradient_booster, count)
-    used, notes = _rounds(learner, forest, count, n_outputs)
+    used, notes = _rounds(learner, forest, count, n_outputs, stop_early)
     parts = [_tree(next(trees), int(groups[i]), weights[i], n_outputs) for i in range(used)]
     nodes = join(parts, kind=KIND, n_features=param.num_feature, n_outputs=n_outputs)
     n_classes = _classes(learner.objective.name, n_outputs)
@@ -255,7 +258,7 @@ def _weights(booster: _Booster[Source], count: int) -> NDArray[np.float32]:
 
 
 def _rounds(
-    learner: _Learner[Source], forest: _Forest[Source], count: int, n_outputs: int
+    learner: _Learner[Source], forest: _Forest[Source], count: int, n_outputs: int, stop_early: bool | None
 ) -> tuple[int, tuple[str, ...]]:
     """Trees that predict uses. The scikit-learn wrapper stops at the best round, a plain Booster uses all."""
     best = learner.attributes.get("best_iteration", "")
@@ -266,7 +269,9 @@ def _rounds(
         per_round = max(1, forest.gbtree_model_param.num_parallel_tree) * n_outputs
         ends = np.arange(0, count + 1, min(per_round, count + 1), dtype=np.int64)
     stop = int(best) + 1
-    if stop >= ends.size or "scikit_learn" not in learner.attributes:
+    if stop_early is None:
+        stop_early = "scikit_learn" in learner.attributes
+    if stop >= ends.size or not stop_early:
         return count, (f"early stopping found round {best} best; all rounds are used",)
     used = int(ends[stop])
     if not 0 <= used <= count:

@@ -1,0 +1,75 @@
+"""The tree model in a file, whatever format it has: recognised by content, read as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from holdfast.core.formats import lightgbm, sklearn, xgboost
+from holdfast.core.formats.buffers import Fault, Window, open_buffer
+from holdfast.core.formats.containers import COMPRESSIONS, inflate, peek
+from holdfast.core.formats.faults import damaged, not_trees, oversize
+from holdfast.core.formats.pickle import read_pickles
+from holdfast.core.formats.sniff import sniff_window
+from holdfast.core.formats.trees import TreeModel
+
+MAX_INFLATED = 2 << 30
+"""Bytes a compressed artifact may come to."""
+_PROTO = 0x80
+
+__all__ = ["TreeModel", "read_buffer", "read_trees"]
+
+
+def read_trees(path: Path) -> TreeModel:
+    """The tree model in `path`. FormatError HF-FMT-001, -004, -010 to -014 where there is none or it is broken."""
+    with open_buffer(path) as data:
+        return read_buffer(data)
+
+
+def read_buffer(data: Any) -> TreeModel:
+    """The tree model in `data`, bytes or a memory map of a whole file."""
+    window = Window.whole(data)
+    kind = sniff_window(window)
+    squeezed = _compression(window, kind)
+    if squeezed is None:
+        return _read(data, kind)
+    inner = _inflate(window, squeezed)
+    return _read(inner, sniff_window(Window.whole(inner)))
+
+
+def _compression(window: Window, kind: str) -> str | None:
+    """The compression of a compressed file; joblib's is recognised by what comes out."""
+    if kind in COMPRESSIONS:
+        return kind
+    if kind != "joblib" or window.read(0, 1)[0] == _PROTO:
+        return None
+    return next((name for name in COMPRESSIONS if peek(window, name, 1)), None)
+
+
+def _inflate(window: Window, kind: str) -> bytes:
+    try:
+        return inflate(window, kind, MAX_INFLATED).data
+    except Fault as fault:
+        if fault.kind in ("bomb", "budget"):
+            raise oversize(kind, "bytes unpacked, or more", MAX_INFLATED + 1, MAX_INFLATED) from None
+        raise damaged(kind, fault.why) from None
+
+
+def _read(data: Any, kind: str) -> TreeModel:
+    match kind:
+        case "xgboost-json":
+            return xgboost.read_json(bytes(data))
+        case "xgboost-ubj":
+            return xgboost.read_ubj(memoryview(data))
+        case "lightgbm-text":
+            return lightgbm.read_text(bytes(data))
+        case "pickle" | "joblib":
+            return _read_pickle(data, kind)
+    raise not_trees(kind, "a format that holds no trees")
+
+
+def _read_pickle(data: Any, kind: str) -> TreeModel:
+    reading = read_pickles(data)
+    if not reading.streams:
+        raise damaged(kind, "; ".join(str(fact.value) for fact in reading.facts[:3]) or "no stream")
+    return sklearn.read_graph(reading.value, data)
