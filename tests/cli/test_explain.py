@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from holdfast.cli.explain import checks, error_codes
+from holdfast.cli.explain import topics
 from holdfast.cli.main import run
 
 
-@pytest.mark.parametrize("topic", [*error_codes(), *checks()])
+ALL = [name for names in topics().values() for name in names]
+
+
+@pytest.mark.parametrize("topic", ALL)
 def test_every_page_can_be_shown(topic: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain", topic]) == 0
     assert topic in capsys.readouterr().out.splitlines()[0]
@@ -22,7 +25,16 @@ def test_case_does_not_matter_for_codes(capsys: pytest.CaptureFixture[str]) -> N
 def test_without_a_topic_everything_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["explain"]) == 0
     listed = capsys.readouterr().out.split()
-    assert {*error_codes(), *checks()} <= set(listed)
+    assert set(ALL) <= set(listed)
+    assert {"evasion.search", "robust-recall", "ratchet", "AML.T0015", "HF-CFG-001"} <= set(listed)
+
+
+def test_a_rule_is_shown_as_it_is_written_with_its_technique(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["explain", "robust-recall"]) == 0
+    text = capsys.readouterr().out
+    assert "min: {medium: 0.05, high: 0.20}" in text
+    assert "# AML.T0015: " in text
+    assert "data-contract" not in text
 
 
 @pytest.mark.parametrize("topic", ["HF-CFG-999", "../../core/errors", "..", "x" * 5000, "no.such", ""])

@@ -1,10 +1,12 @@
-"""`holdfast explain`: the page of an error code, a check or a rule, from the copy that is installed."""
+"""`holdfast explain`: the page of a code, a check, a rule or a technique, from the copy that is installed."""
 
 from __future__ import annotations
 
-import re
+import textwrap
+from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,41 +14,82 @@ from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import verb
 from holdfast.core.errors import UsageError
 
-_CODE = re.compile(r"HF-[A-Z]{3}-\d{3}")
-_CHECK = re.compile(r"[a-z_]+\.[a-z_]+")
+if TYPE_CHECKING:
+    from holdfast.core.domain.advisory import Technique
+
+POLICY = "baseline"
+Page = Callable[[], str]
+"""Renders one page."""
 
 
-def error_codes() -> list[str]:
-    """Every code that has a page."""
-    folder = files("holdfast") / "pages" / "errors"
-    return sorted(entry.name.removesuffix(".md") for entry in folder.iterdir() if entry.name.endswith(".md"))
+def topics() -> dict[str, dict[str, Page]]:
+    """Every topic by section: what it is called, and how its page is made."""
+    return {"Checks": _checks(), "Rules": _rules(), "Techniques": _techniques(), "Errors": _pages("errors")}
 
 
-def checks() -> list[str]:
-    """Every check of ours that has a page."""
-    areas = [area for area in (files("holdfast") / "audit" / "checks").iterdir() if area.is_dir()]
-    return sorted(
-        f"{area.name}.{page.name.removesuffix('.md')}"
-        for area in areas
-        for page in area.iterdir()
-        if page.name.endswith(".md")
-    )
+def _pages(folder: str) -> dict[str, Page]:
+    return _in(files("holdfast") / "pages" / folder)
+
+
+def _in(folder: Traversable, prefix: str = "") -> dict[str, Page]:
+    pages = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".md")), key=lambda entry: entry.name)
+    return {prefix + entry.name.removesuffix(".md"): _reader(entry) for entry in pages}
+
+
+def _reader(entry: Traversable) -> Page:
+    return lambda: entry.read_text(encoding="utf-8")
+
+
+def _checks() -> dict[str, Page]:
+    areas = (area for area in (files("holdfast") / "audit" / "checks").iterdir() if area.is_dir())
+    return {name: page for area in sorted(areas, key=str) for name, page in _in(area, f"{area.name}.").items()}
+
+
+def _rules() -> dict[str, Page]:
+    """What every policy demands, and the rules of the built-in one as they are written."""
+    from holdfast.core.documents import Document
+
+    text = (files("holdfast.core.policy") / "policies" / f"{POLICY}.yaml").read_text(encoding="utf-8")
+    document = Document.parse(text, POLICY)
+    lines, rules = text.splitlines(), document.value["rules"]
+    starts = [(document.line("rules", place) or 1) - 1 for place in range(len(rules))]
+    stops = [*starts[1:], (document.line("ratchet") or len(lines) + 1) - 1]
+    written = zip(rules, starts, stops, strict=True)
+    return {**_pages("rules"), **{rule["id"]: _rule(rule, lines[start:stop]) for rule, start, stop in written}}
+
+
+def _rule(rule: dict[str, Any], lines: list[str]) -> Page:
+    def text() -> str:
+        body = textwrap.dedent("\n".join(lines)).strip()
+        technique = _techniques().get(rule.get("technique", ""))
+        more = "" if technique is None else "\n" + technique()
+        return f"# {rule['id']}: a rule of the policy '{POLICY}'\n\n```yaml\n{body}\n```\n{more}"
+
+    return text
+
+
+def _techniques() -> dict[str, Page]:
+    from holdfast.core.policy import Snapshot
+
+    return {id: _technique(item) for id, item in sorted(Snapshot.builtin().techniques.items())}
+
+
+def _technique(item: Technique) -> Page:
+    return lambda: f"# {item.id}: {item.name}\n\n{item.summary}\n"
 
 
 def page(topic: str) -> str | None:
-    """The page of a code or a check; None when there is none."""
-    if _CODE.fullmatch(topic.upper()):
-        source = files("holdfast") / "pages" / "errors" / f"{topic.upper()}.md"
-    elif _CHECK.fullmatch(topic):
-        area, _, name = topic.partition(".")
-        source = files("holdfast") / "audit" / "checks" / area / f"{name}.md"
-    else:
-        return None
-    return source.read_text(encoding="utf-8") if source.is_file() else None
+    """The page of a topic, whatever its case; None when there is none."""
+    for pages in topics().values():
+        for name, render in pages.items():
+            if name.lower() == topic.lower():
+                return render()
+    return None
 
 
-def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[Any]:
-    return [topic for topic in [*checks(), *error_codes()] if topic.lower().startswith(incomplete.lower())]
+def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    names = [name for pages in topics().values() for name in pages]
+    return [name for name in names if name.lower().startswith(incomplete.lower())]
 
 
 @verb(
@@ -59,9 +102,9 @@ def _complete(_: click.Context, __: click.Parameter, incomplete: str) -> list[An
 @click.argument("topic", required=False, shell_complete=_complete)
 @click.pass_obj
 def command(terminal: Terminal, topic: str | None) -> None:
-    """Explain TOPIC: an error code, a check or a rule. Without TOPIC, list them."""
+    """Explain TOPIC: an error code, a check, a rule or a technique. Without TOPIC, list them."""
     if topic is None:
-        terminal.out(_index())
+        terminal.out("\n".join("\n  ".join([f"{title}:", *names]) for title, names in topics().items()))
         return
     text = page(topic)
     if text is None:
@@ -69,18 +112,13 @@ def command(terminal: Terminal, topic: str | None) -> None:
     terminal.out(text)
 
 
-def _index() -> str:
-    sections = {"Checks": checks(), "Errors": error_codes()}
-    return "".join(f"{title}:\n" + "".join(f"  {name}\n" for name in names) for title, names in sections.items())
-
-
 def _no_page(topic: str) -> UsageError:
     from holdfast.core.documents import suggest
 
-    known = [*checks(), *error_codes()]
+    known = [name for pages in topics().values() for name in pages]
     return UsageError(
-        f"there is nothing to explain under '{topic}'",
-        cause="it is neither an error code, nor a check, nor a rule",
-        fix=suggest(topic, known),
+        f"there is nothing to explain under '{topic[:80]}'",
+        cause="it is no error code, check, rule or technique that this version knows",
+        fix=suggest(topic[:80], known),
         code="HF-USE-004",
     )
