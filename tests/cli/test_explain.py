@@ -7,7 +7,6 @@ import pytest
 from holdfast.cli.explain import topics
 from holdfast.cli.main import run
 
-
 ALL = [name for names in topics().values() for name in names]
 
 

@@ -71,7 +71,7 @@ def _rule(rule: dict[str, Any], lines: list[str]) -> Page:
 def _techniques() -> dict[str, Page]:
     from holdfast.core.policy import Snapshot
 
-    return {id: _technique(item) for id, item in sorted(Snapshot.builtin().techniques.items())}
+    return {name: _technique(item) for name, item in sorted(Snapshot.builtin().techniques.items())}
 
 
 def _technique(item: Technique) -> Page:
