@@ -15,7 +15,7 @@ from holdfast.core.policy.matches import judge_matches
 from holdfast.core.policy.measures import judge_measures
 from holdfast.core.policy.outcome import Outcome
 from holdfast.core.policy.policy import Policy
-from holdfast.core.policy.ratchet import judge_ratchet, no_baseline
+from holdfast.core.policy.ratchet import NO_BASELINE, judge_ratchet, no_baseline
 from holdfast.core.policy.schema import FactRule, MatchRule, Rule
 from holdfast.core.policy.snapshot import Snapshot
 from holdfast.core.policy.standing import (
@@ -74,10 +74,12 @@ def apply(rule: Rule, evidence: Evidence, intel: Snapshot) -> Outcome:
     return judge_measures(rule, evidence)
 
 
-def rule_names(subject: Subject, policy: Policy) -> tuple[str, ...]:
+def rule_names(subject: Subject, policy: Policy, judgement: Judgement) -> tuple[str, ...]:
     """All that was decided on for a subject, whether it gave a reason or not; for reports that count passes."""
     rules = [rule.id for rule in policy.rules if rule.binds(subject.model.tier, subject.kinds)]
-    return (*(["required"] if policy.required(subject.kinds) else []), *rules, *(item.id for item in policy.ratchet))
+    compared = all(reason.rule != NO_BASELINE for reason in judgement.reasons)
+    ratchet = [item.id for item in policy.ratchet] if compared else []
+    return (*(["required"] if policy.required(subject.kinds) else []), *rules, *ratchet)
 
 
 def _standing(evidence: Evidence, policy: Policy, intel: Snapshot) -> Iterator[Outcome]:

@@ -10,6 +10,9 @@ from holdfast.core.policy.outcome import Outcome, finding
 from holdfast.core.policy.schema import Ratchet, Worse
 from holdfast.core.policy.subject import Baseline, Evidence, lies
 
+NO_BASELINE = "ratchet"
+"""The reason that there was nothing to compare with."""
+
 _ROUNDING = 1e-9
 """Slack for decimal tolerances in binary: 0.25 - 0.23 is a little more than 0.02."""
 
@@ -17,7 +20,7 @@ _ROUNDING = 1e-9
 def no_baseline(evidence: Evidence) -> Outcome:
     """Nothing to compare with is worth a word and no more: the first version of a model has to pass somehow."""
     return Outcome.note(
-        "ratchet",
+        NO_BASELINE,
         "no baseline: no version is deployed and no baseline file was given, so nothing was compared",
         "save one when this version is accepted",
         f"holdfast gate {evidence.subject.model.name} --save-baseline baseline.json",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from holdfast.core.domain import Attempt, Fact, JSONValue, Measurement, Model, ModelVersion, Recorded, Status, digest
 
@@ -36,6 +39,20 @@ def newest(history: Iterable[Recorded]) -> tuple[Recorded, ...]:
     return tuple(found[check] for check in sorted(found))
 
 
+class _Measured(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    name: str
+    value: float
+    unit: str
+    at: dict[str, float]
+    n: int | None
+    seed: int | None
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    version: str
+    measurements: tuple[_Measured, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Baseline:
     """The measurements a new version is compared with, and where they come from (`deployed sha256:…`, a file)."""
@@ -46,8 +63,8 @@ class Baseline:
 
     @classmethod
     def of(cls, source: str, version: str, observations: Iterable[Recorded]) -> Baseline:
-        """All that was measured of a version."""
-        seen = (one for item in observations for one in item.observation.measurements)
+        """All that was measured of a version and is a number."""
+        seen = (one for item in observations for one in item.observation.measurements if math.isfinite(one.value))
         return cls(source, version, tuple(sorted(seen, key=lambda one: (one.name, sorted(one.at.items()), one.value))))
 
     @property
@@ -62,23 +79,17 @@ class Baseline:
     @classmethod
     def from_json(cls, source: str, body: Mapping[str, Any]) -> Baseline:
         """Read `to_json`'s body. Raises ValueError when it is not one."""
-        import msgspec
-
-        @dataclass
-        class Body:
-            version: str
-            measurements: list[Measurement]
-
-        try:
-            read = msgspec.convert(body, Body)
-        except msgspec.ValidationError as fault:
-            raise ValueError(str(fault)) from fault
-        return cls(source, read.version, tuple(read.measurements))
+        read = msgspec.convert(body, _Body)  # its ValidationError is a ValueError
+        measurements = tuple(
+            Measurement(one.name, one.value, one.unit, one.at, one.n, one.seed) for one in read.measurements
+        )
+        return cls(source, read.version, measurements)
 
 
 def measurement_json(one: Measurement) -> dict[str, JSONValue]:
-    """A measurement as its own fields, in their order."""
-    return {"name": one.name, "value": one.value, "unit": one.unit, "at": dict(one.at), "n": one.n, "seed": one.seed}
+    """A measurement as its own fields, in their order; whole numbers as the same text that they read back as."""
+    at: dict[str, JSONValue] = {name: float(value) for name, value in one.at.items()}
+    return {"name": one.name, "value": float(one.value), "unit": one.unit, "at": at, "n": one.n, "seed": one.seed}
 
 
 @dataclass(frozen=True)

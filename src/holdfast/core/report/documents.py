@@ -35,8 +35,8 @@ class CheckResult:
 
     @classmethod
     def of(cls, recorded: Recorded, *, cached: bool, elapsed_s: float | None = None) -> CheckResult:
-        """A recorded observation. `elapsed_s`: what it took now; default: what it took when it was made."""
-        spent = recorded.elapsed_s if elapsed_s is None else elapsed_s
+        """A recorded observation. `elapsed_s`: what it took now; default: nothing if cached, else what it took."""
+        spent = (0.0 if cached else recorded.elapsed_s) if elapsed_s is None else elapsed_s
         return cls(recorded.check, recorded.check_version, recorded.key, recorded.observation, cached, spent)
 
     @classmethod

@@ -139,7 +139,7 @@ def _gate(report: GateReport, page: Page) -> Iterable[str]:
 
 
 def _passed(item: ModelReport) -> str:
-    passed = sum(all(label(reason) == "note" for reason in item.of_rule(rule)) for rule in item.rules)
+    passed = sum(not item.of_rule(rule) for rule in item.rules)
     return f"{passed} of {_count(len(item.rules), 'rule')} passed"
 
 
