@@ -60,7 +60,7 @@ class Ledger:
     def append_pending(self) -> int:
         """Append every waiting intent, publish, and say how many there were; 0 while another sequencer works.
 
-        Raises LedgerError when folder and database contradict each other (HF-LED-001 to -005): nothing is written.
+        Raises LedgerError when folder and database contradict each other, or the database itself (HF-LED-001 to -007): nothing is signed.
         """
         if not self._store.run(lambda tx: tx.leases.claim(LEASE, self._owner, self._lease_s)):
             return 0
@@ -113,12 +113,17 @@ class Ledger:
         return head
 
     def _begin(self) -> None:
-        """Publish the empty ledger first: from then on, tiles without a checkpoint are a loss, not a beginning."""
+        """Bring disk and record together after a crash.
+
+        The empty ledger is published first: from then on, tiles without a checkpoint are a loss and no beginning.
+        """
         with self._store.transaction() as tx:
             state = tx.intents.state(hold=True)
-            self._agree(tx, state)
-            if state.published_root is None:
+            head = self._agree(tx, state)
+            if head is None:
                 self._sign(tx, 0, EMPTY_ROOT)
+            elif head.size > state.published_size or state.published_root is None:
+                tx.intents.publish(head.size, head.root.hex())
         self._files.sweep()
 
     def _place(self) -> int:
@@ -142,13 +147,13 @@ class Ledger:
         """Steps 2 and 3."""
         with self._store.reading() as tx:
             state = tx.intents.state()
-            old = self._agree(tx, state)
+            old = self._published(tx, state)
             if old == state.size:
                 return
             root = _tree(tx).root()
             self._files.write_tiles(tiles_between(old, state.size), lambda tile: _content(tx, tile))
         with self._store.transaction() as tx:
-            if self._agree(tx, tx.intents.state(hold=True)) < state.size:
+            if self._published(tx, tx.intents.state(hold=True)) < state.size:
                 self._sign(tx, state.size, root)
         self._files.drop_partials(old, state.size)
 
@@ -156,8 +161,12 @@ class Ledger:
         self._files.write_checkpoint(Checkpoint.sign(self.origin, size, root, self._key).note)
         tx.intents.publish(size, root.hex())
 
-    def _agree(self, tx: Transaction, state: LedgerState) -> int:
-        """The size on disk, once disk and database tell one history.
+    def _published(self, tx: Transaction, state: LedgerState) -> int:
+        head = self._agree(tx, state)
+        return 0 if head is None else head.size
+
+    def _agree(self, tx: Transaction, state: LedgerState) -> Checkpoint | None:
+        """The checkpoint on disk, once disk and database tell one history.
 
         The disk may be ahead of `published_size` by one checkpoint whose record a crash has prevented.
         """
@@ -165,7 +174,7 @@ class Ledger:
         if head is None:
             if state.published_root is not None:
                 raise _contradiction("the ledger's checkpoint is gone", "HF-LED-002", f"{self.folder / CHECKPOINT}")
-            return 0
+            return None
         sizes = f"on disk {head.size:,} entries, in the database {state.size:,}, published {state.published_size:,}"
         if head.size > state.size:
             raise _contradiction("the database is behind the ledger", "HF-LED-003", sizes)
@@ -173,7 +182,7 @@ class Ledger:
             raise _contradiction("the ledger folder was rolled back", "HF-LED-004", sizes)
         if head.root != _tree(tx, state).root(head.size):
             raise _contradiction("ledger and database tell different histories", "HF-LED-005", sizes)
-        return head.size
+        return head
 
 
 def _tree(tx: Transaction, state: LedgerState | None = None) -> Tree:
@@ -181,9 +190,14 @@ def _tree(tx: Transaction, state: LedgerState | None = None) -> Tree:
 
 
 def _content(tx: Transaction, tile: Tile) -> bytes:
-    if tile.level == ENTRIES:
-        return encode_bundle(tx.intents.entries(tile.start, tile.stop))
-    return b"".join(tx.intents.hashes(tile.level, tile.start, tile.stop))
+    """The bytes of a tile. Raises LedgerError, before anything is signed, where entries were changed in the database."""
+    if tile.level != ENTRIES:
+        return b"".join(tx.intents.hashes(tile.level, tile.start, tile.stop))
+    entries = tx.intents.entries(tile.start, tile.stop)
+    if [leaf_hash(entry) for entry in entries] != tx.intents.hashes(0, tile.start, tile.stop):
+        cause = f"its entries {tile.start:,} to {tile.stop - 1:,} are not those that were hashed"
+        raise _contradiction("the database contradicts itself", "HF-LED-007", cause)
+    return encode_bundle(entries)
 
 
 def _contradiction(message: str, code: str, cause: str) -> LedgerError:
