@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 from holdfast.audit.reconcile import Watcher
 from holdfast.audit.run import Audit, Audited, Auditor
 from holdfast.core.domain.clock import Clock, system_clock
+from holdfast.core.domain.model import ModelVersion
 from holdfast.core.domain.verdict import Judgement
-from holdfast.core.errors import ConfigError
+from holdfast.core.errors import ConfigError, SignatureError
 from holdfast.core.policy import Baseline, Policy, Snapshot
 from holdfast.core.settings import MANIFEST_NAME, STATE_NAME, Settings, find_manifest
 from holdfast.core.store import Store
@@ -33,6 +35,7 @@ class Judged:
     audit: Audit
     judgements: tuple[Judgement, ...]
     policies: tuple[Policy, ...]
+    as_of: datetime
 
 
 class Holdfast:
@@ -72,34 +75,42 @@ class Holdfast:
         watch: Watcher | None = None,
         policy: Policy | None = None,
         baselines: Callable[[str], Baseline | None] = lambda _: None,
+        as_of: datetime | None = None,
     ) -> Judged:
-        """Bring every check of the named models (all, if none) to a result, and judge each model now.
+        """Bring every check of the named models (all, if none) to a result, and judge each model as of now.
 
-        `policy` replaces the models' own; `baselines` gives the numbers to compare a model with, by its name.
+        `policy` replaces the models' own; `baselines` gives the numbers to compare a model with, by its name;
+        `as_of` judges as if it were another moment.
         """
         subjects = self.manifest.select(tuple(names))
         policies = {subject.model.name: policy or self._policy(subject) for subject in subjects}
-        auditor = Auditor(
-            self.store,
-            self.settings,
-            self.home,
-            self.clock,
-            isolation=lambda subject: policies[subject.model.name].isolation(subject.model.tier) or DEFAULT_ISOLATION,
-        )
-        audit = auditor.audit(subjects, seed=seed, retry=retry, watch=watch)
-        judgements = self._judge(audit, policies, baselines)
+        audit = self._auditor(policies).audit(subjects, seed=seed, retry=retry, watch=watch)
+        moment = as_of or self.clock()
+        judgements = self._judge(audit, policies, baselines, moment)
         self.ledger.append_pending()
-        return Judged(audit, judgements, tuple(policies[one.version.model] for one in audit.models))
+        return Judged(audit, judgements, tuple(policies[one.version.model] for one in audit.models), moment)
+
+    def register(self, names: Sequence[str] = ()) -> tuple[ModelVersion, ...]:
+        """Record the named models (all, if none) and their versions as they are now, without auditing them."""
+        subjects = self.manifest.select(tuple(names))
+        versions = self._auditor({subject.model.name: self._policy(subject) for subject in subjects}).register(subjects)
+        self.ledger.append_pending()
+        return versions
+
+    def _auditor(self, policies: Mapping[str, Policy]) -> Auditor:
+        def isolation(subject: Subject) -> str:
+            return policies[subject.model.name].isolation(subject.model.tier) or DEFAULT_ISOLATION
+
+        return Auditor(self.store, self.settings, self.home, self.clock, isolation=isolation)
 
     def _judge(
-        self, audit: Audit, policies: dict[str, Policy], baselines: Callable[[str], Baseline | None]
+        self, audit: Audit, policies: dict[str, Policy], baselines: Callable[[str], Baseline | None], as_of: datetime
     ) -> tuple[Judgement, ...]:
         def of(audited: Audited) -> Policy:
             return policies[audited.version.model]
 
         court = Court(self.store, of, self.intel)
-        now = self.clock()
-        return tuple(court.judge(one, as_of=now, baseline=baselines(one.version.model)) for one in audit.models)
+        return tuple(court.judge(one, as_of=as_of, baseline=baselines(one.version.model)) for one in audit.models)
 
     def _policy(self, subject: Subject) -> Policy:
         own = subject.part("policy")
@@ -117,13 +128,13 @@ class Holdfast:
         from holdfast.core.sign import SigningKey
 
         path = self.home / "keys" / "holdfast.pem"
-        if path.exists():
-            return SigningKey.load(path)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        key = SigningKey.generate()
-        key.save(path)
-        self.public_key.save(self.home / "keys" / "holdfast.pub")
-        return key
+        if not path.exists():
+            made = SigningKey.generate()
+            # Two processes may start in the same fresh folder: the first to write wins, the other reads.
+            with suppress(SignatureError):
+                made.save(path)
+                made.public.save(path.with_suffix(".pub"))
+        return SigningKey.load(path)
 
     @property
     def public_key(self) -> PublicKey:
