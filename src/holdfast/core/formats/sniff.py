@@ -49,6 +49,7 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
 _TORCH_MAGIC: Final = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The first pickle of torch's oldest file layout, behind its PROTO."""
 _ACTS: Final = frozenset((Op.REDUCE, Op.BUILD, Op.INST, Op.OBJ, Op.NEWOBJ, Op.NEWOBJ_EX, Op.STOP))
+_MLMODEL: Final = re.compile(rb"^flavors:\s*$", re.MULTILINE)
 _NAME: Final = re.compile(r"[\w.<>]+", re.ASCII)
 
 
@@ -101,7 +102,7 @@ def _texts(window: Window, head: bytes) -> str | None:
         return _json_kind(window, head)
     if start[:1] == b"<":
         return _xml_kind(head)
-    return None
+    return "mlmodel" if _MLMODEL.search(head) and _is_text(window) else None
 
 
 def _pickle_kind(window: Window, head: bytes) -> str:
@@ -136,6 +137,24 @@ def _compressed_kind(window: Window, kind: str) -> str:
     """joblib compresses whole pickles, without a sign outside that it did."""
     inside = peek(window, kind)
     return "joblib" if inside and _is_pickle(Window.whole(inside), inside) else kind
+
+
+def compression_of(window: Window) -> str | None:
+    """The compression of a stream, also where `sniff` already looked through it and said joblib."""
+    head = window.read(0, 8)
+    for magic, name in _MAGIC:
+        if name in COMPRESSIONS and head.startswith(magic):
+            return name
+    return next((name for name in ("zlib", "lzma") if _loosely(window, head, name)), None)
+
+
+def _loosely(window: Window, head: bytes, kind: str) -> bool:
+    """zlib and lzma streams have no magic, only headers that rarely occur otherwise, and must decompress."""
+    if kind == "zlib":
+        fits = len(head) > 2 and head[0] & 0x0F == 8 and head[0] >> 4 <= 7 and int.from_bytes(head[:2], "big") % 31 == 0
+    else:
+        fits = head[:3] == b"]\0\0"
+    return fits and bool(peek(window, kind, 16))
 
 
 def _json_kind(window: Window, head: bytes) -> str | None:
@@ -190,10 +209,9 @@ def _loose(window: Window, head: bytes) -> str | None:
     """Formats without a signature: text pickles, zlib streams, archives behind other bytes."""
     if _is_pickle(window, head):
         return _pickle_kind(window, head)
-    if len(head) > 2 and head[0] & 0x0F == 8 and head[0] >> 4 <= 7 and int.from_bytes(head[:2], "big") % 31 == 0:
-        return _compressed_kind(window, "zlib") if peek(window, "zlib", 16) else None
-    if head[:3] == b"]\0\0" and peek(window, "lzma", 16):
-        return _compressed_kind(window, "lzma")
+    for kind in ("zlib", "lzma"):
+        if _loosely(window, head, kind):
+            return _compressed_kind(window, kind)
     if window.rfind(b"PK\5\6", len(window) - 65_557) >= 0:
         return _zip_kind(window)
     return None

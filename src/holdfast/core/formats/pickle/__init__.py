@@ -16,7 +16,7 @@ from holdfast.core.formats.pickle.graph import (
     Value,
 )
 from holdfast.core.formats.pickle.machine import Meter
-from holdfast.core.formats.pickle.reading import Reading, Stream, read_one, read_pickles
+from holdfast.core.formats.pickle.reading import Reading, Stream, children, read_one, read_pickles
 
 __all__ = [
     "Array",
@@ -38,6 +38,7 @@ __all__ = [
     "Value",
     "as_array",
     "as_text",
+    "children",
     "load",
     "raw_bytes",
     "read_one",

@@ -117,7 +117,8 @@ def _look_back(machine: Machine, value: Value, start: int) -> None:
             machine.notes.add(Kind.COMPUTED_NAME, f"{name.path} kept for later", name.offset)
 
 
-def _children(value: Value) -> list[Value]:
+def children(value: Value) -> list[Value]:
+    """The values directly inside of one; for walks with a visited set."""
     match value:
         case list() | tuple():
             return list(value)
@@ -141,13 +142,13 @@ def _survey(root: Value) -> tuple[float, list[Global]]:
     kept: dict[int, Global] = {}
     pending: list[tuple[Value, list[Value] | None]] = [(root, None)]
     while pending:
-        value, children = pending.pop()
-        if children is not None:
-            weights[id(value)] = 1 + sum(weights.get(id(child), 1) for child in children)
+        value, known = pending.pop()
+        if known is not None:
+            weights[id(value)] = 1 + sum(weights.get(id(child), 1) for child in known)
         elif id(value) not in weights:
             if isinstance(value, Global) and value.path in NAME_MAKERS:
                 kept[id(value)] = value
-            inside = _children(value)
+            inside = children(value)
             weights[id(value)] = 1
             if inside:
                 pending.append((value, inside))

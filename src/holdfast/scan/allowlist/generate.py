@@ -1,0 +1,185 @@
+"""Writes the allowlist: `python -m holdfast.scan.allowlist.generate [--wheel FILE]... [DISTRIBUTION]...`.
+
+Reads sources only; nothing is imported. A class is listed where what runs while it is loaded reaches no file,
+process, network, import or eval; a function as a reconstructor where its own library names it as one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from holdfast.core.domain import JSONValue
+from holdfast.scan.allowlist import NAMES, SCHEMA
+from holdfast.scan.allowlist.effects import Analysis
+from holdfast.scan.allowlist.index import Class, Function, Index, declared_module, dotted
+from holdfast.scan.allowlist.seeds import ALIASES, SEEDS
+from holdfast.scan.allowlist.sources import Distribution, installed, wheel
+
+DEFAULT: Final = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost-cpu", "lightgbm", "joblib")
+LOAD_HOOKS: Final = (
+    *("__new__", "__setstate__", "__setattr__", "__getattr__", "__getattribute__", "__del__", "__hash__", "__eq__"),
+    *("append", "extend", "add", "__setitem__", "__init_subclass__"),
+)
+"""What loading can run of a class without calling it: NEWOBJ, BUILD, APPENDS, ADDITEMS, SETITEMS, and its end."""
+USE_HOOKS: Final = ("__call__", "predict", "predict_proba", "transform", "decision_function", "score", "__array__")
+"""What a scoring service runs. Only what these do themselves counts: a library may read its own files."""
+RECONSTRUCTOR: Final = re.compile(r"unpickle|_reconstruct|_rebuild|^newObj|_ctor$")
+SAFE_BASES: Final = frozenset(
+    (
+        *("object", "Exception", "ValueError", "TypeError", "KeyError", "RuntimeError", "Warning", "UserWarning"),
+        *("AttributeError", "NotImplementedError", "ImportError", "FutureWarning", "DeprecationWarning", "int"),
+        *("RuntimeWarning", "ArithmeticError", "AssertionError", "BaseException", "IndexError", "OSError", "str"),
+        *("dict", "list", "tuple", "set", "frozenset", "float", "bytes", "complex", "type", "NamedTuple", "bool"),
+        *("Protocol", "Generic", "TypedDict", "ABC", "abc.ABC", "enum.Enum", "enum.IntEnum", "enum.IntFlag"),
+    )
+)
+SAFE_BASE_MODULES: Final = ("abc", "collections", "enum", "typing", "numbers", "datetime", "contextlib", "types")
+DANGERS: Final = ("file", "process", "network", "import", "eval")
+
+
+class Judge:
+    """Decides for each definition in which ways a pickle may use it."""
+
+    def __init__(self, index: Index) -> None:
+        self.index, self.analysis = index, Analysis(index)
+        self.reducers = set(_reducers(index))
+
+    def class_mode(self, made: Class) -> str:
+        """`c` may be called, `h` may be called and calls its arguments, `n` may be instantiated; empty: unlisted."""
+        if made.module in self.index.unsafe or not self._bases_known(made):
+            return ""
+        if made.compiled:
+            return "c"
+        if any(self._reaches(made, hook) for hook in LOAD_HOOKS) or any(self._does(made, hook) for hook in USE_HOOKS):
+            return ""
+        if made.metaclass not in ("", "ABCMeta", "abc.ABCMeta", "EnumMeta") or self._reaches(made, "__init__"):
+            return "n"
+        makers = (self.analysis.method(made, hook) for hook in ("__new__", "__init__"))
+        return "h" if any(maker and self.analysis.own[maker.path].calls_argument for maker in makers) else "c"
+
+    def _bases_known(self, made: Class) -> bool:
+        outside = (item for item in self.index.lineage(made) if isinstance(item, str))
+        return all(
+            path in SAFE_BASES or path.startswith(SAFE_BASE_MODULES) or self._is_compiled(path) for path in outside
+        )
+
+    def _is_compiled(self, path: str) -> bool:
+        """A base in a package of ours that no source shows: C code such as numpy.generic."""
+        return path.partition(".")[0] in self.index.modules
+
+    def _reaches(self, made: Class, hook: str) -> bool:
+        method = self.analysis.method(made, hook)
+        return method is not None and bool(self.analysis.reached.get(method.path))
+
+    def _does(self, made: Class, hook: str) -> bool:
+        method = self.analysis.method(made, hook)
+        return method is not None and bool(self.analysis.own[method.path].sinks & set(DANGERS))
+
+    def function_mode(self, function: Function) -> str:
+        """`c` or `h` a reconstructor, `v` may be kept as a value; empty: unlisted."""
+        if function.module in self.index.unsafe or self.analysis.reached.get(function.path):
+            return ""
+        named = function.path in self.reducers or RECONSTRUCTOR.search(function.name)
+        if function.node is None:
+            return "h" if named else ""
+        if named:
+            return "h" if self.analysis.own[function.path].calls_argument else "c"
+        return "v"
+
+
+def _reducers(index: Index) -> Iterator[str]:
+    """Functions that a `__reduce__` returns as the one to call."""
+    for made in index.classes.values():
+        for hook in ("__reduce__", "__reduce_ex__"):
+            method = made.methods.get(hook)
+            if method is not None and method.node is not None:
+                yield from _returned(index, method)
+
+
+def _returned(index: Index, method: Function) -> Iterator[str]:
+    assert method.node is not None
+    for item in ast.walk(method.node):
+        match item:
+            case ast.Return(value=ast.Tuple(elts=[first, *_])):
+                name = dotted(first)
+                if name:
+                    yield index.resolve(index.modules[method.module], name)
+
+
+def entries(index: Index) -> Iterator[tuple[str, str, str]]:
+    """(module, name, mode) of everything that is listed, under each module name a pickle may write."""
+    judge = Judge(index)
+    modes: dict[str, str] = {}
+    for made in index.classes.values():
+        modes[made.path] = judge.class_mode(made)
+        yield made.public or made.module, made.name, modes[made.path]
+    for function in index.functions.values():
+        modes[function.path] = judge.function_mode(function)
+        public = declared_module(function.node) if function.node else ""
+        yield public or function.module, function.name, modes[function.path]
+    for path, kind in index.constants.items():
+        module, _, name = path.rpartition(".")
+        if "ufunc" in kind.lower() or modes.get(index.resolve(index.modules[module], kind)):
+            modes[path] = "v"
+            yield module, name, "v"
+    yield from _published(index, modes)
+
+
+def _published(index: Index, modes: dict[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Names that a package offers at its own level, such as numpy.mean."""
+    for module in index.modules.values():
+        if module.is_package:
+            for name in module.names:
+                path = index.follow(f"{module.name}.{name}")
+                if modes.get(path):
+                    yield module.name, name, modes[path]
+
+
+def build(distributions: Iterable[Distribution]) -> dict[str, JSONValue]:
+    """The allowlist as it is written to the data file."""
+    found = sorted(distributions, key=lambda item: item.name)
+    index = Index([source for distribution in found for source in distribution.sources])
+    table: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    seeded = [(module, name, mode) for module, mode, names, _ in SEEDS for name in names.split()]
+    claimed = {(module, name) for module, name, _ in seeded}
+    for module, name, mode in entries(index):
+        if mode and (module, name) not in claimed:
+            table[module][mode].add(name)
+    for module, name, mode in seeded:
+        table[module][mode].add(name)
+    covered = {source.module.partition(".")[0] for distribution in found for source in distribution.sources}
+    return {
+        "schema": SCHEMA,
+        "sources": [{"name": item.name, "version": item.version, "digest": item.digest} for item in found],
+        "covered": [*sorted(covered)],
+        "standard": [*sorted(sys.stdlib_module_names)],
+        "aliases": [list(pair) for pair in ALIASES],
+        "names": {
+            module: {mode: " ".join(sorted(names)) for mode, names in sorted(modes.items())}
+            for module, modes in sorted(table.items())
+        },
+    }
+
+
+def main() -> None:
+    """Write the data file beside this module."""
+    parser = argparse.ArgumentParser(description="Generate the allowlist from sources.")
+    parser.add_argument("distributions", nargs="*", default=DEFAULT)
+    parser.add_argument("--wheel", type=Path, action="append", default=[])
+    parser.add_argument("--output", type=Path, default=NAMES)
+    options = parser.parse_args()
+    found = [installed(name) for name in options.distributions] + [wheel(path) for path in options.wheel]
+    text = json.dumps(build(found), indent=0, ensure_ascii=True, sort_keys=False)
+    options.output.write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Names of the interpreter and of C code that no source shows, each group with the reason it is harmless.
+
+Only values: types whose construction stores or converts its arguments. Nothing that calls an argument, opens,
+imports, evaluates or looks up an attribute belongs here.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import Final
+
+_EXCEPTIONS: Final = " ".join(
+    name for name, kind in sorted(vars(builtins).items()) if isinstance(kind, type) and issubclass(kind, BaseException)
+)
+
+SEEDS: Final[tuple[tuple[str, str, str, str], ...]] = (
+    # module, mode, names, reason
+    (
+        "builtins",
+        "c",
+        "bool bytearray bytes complex dict float frozenset int list object range set slice str tuple",
+        "value types of the language",
+    ),
+    ("builtins", "c", _EXCEPTIONS, "exceptions store their arguments"),
+    ("builtins", "v", "Ellipsis NotImplemented abs len max min sum round", "constants and pure functions"),
+    ("builtins", "r", "getattr", "allowed only where both arguments are literal and the name it finds is listed"),
+    ("copyreg", "r", "_reconstructor", "the machine replaces it by the class it instantiates"),
+    ("_codecs", "c", "encode", "how protocols 0 to 2 write bytes; a name computed by it is refused"),
+    (
+        "collections",
+        "c",
+        "OrderedDict deque defaultdict Counter ChainMap UserDict UserList UserString",
+        "containers; a default factory is itself a name that must be listed",
+    ),
+    ("datetime", "c", "date datetime time timedelta timezone tzinfo", "value types"),
+    ("decimal", "c", "Decimal Context", "value types"),
+    ("fractions", "c", "Fraction", "value type"),
+    ("uuid", "c", "UUID SafeUUID", "value types"),
+    ("ipaddress", "c", "IPv4Address IPv4Interface IPv4Network IPv6Address IPv6Interface IPv6Network", "value types"),
+    (
+        "pathlib",
+        "c",
+        "PurePath PurePosixPath PureWindowsPath PosixPath WindowsPath",
+        "a path as a value; making one touches no file",
+    ),
+    ("array", "c", "array _array_reconstructor", "numbers"),
+    ("re", "c", "_compile", "compiles a regular expression"),
+    ("random", "c", "Random", "generator state"),
+    ("types", "c", "SimpleNamespace", "stores its arguments"),
+    ("functools", "c", "partial", "stores a callable that is itself a name that must be listed; calling it is refused"),
+    (
+        "operator",
+        "v",
+        "add sub mul truediv floordiv mod pow neg pos eq ne lt le gt ge and_ or_ not_ abs",
+        "pure arithmetic and comparison",
+    ),
+    ("math", "v", "exp expm1 log log10 log1p log2 sqrt sin cos tan floor ceil fabs pow", "pure arithmetic"),
+    ("time", "c", "struct_time", "value type"),
+    ("zoneinfo", "v", "ZoneInfo", "the owner of the reconstructor below"),
+    ("zoneinfo", "d", "ZoneInfo._unpickle", "a zone by its key, which the library keeps inside its own database"),
+    ("numpy", "c", "dtype ndarray", "C types; an array's bytes and type are data"),
+    ("numpy._core.multiarray", "c", "_reconstruct scalar", "C reconstructors of arrays and numbers"),
+    ("numpy._core.numeric", "c", "_frombuffer", "an array over bytes of the pickle"),
+    ("numpy._core", "r", "_ufunc_reconstruct", "allowed only where the name it imports is listed"),
+)
+
+ALIASES: Final = (("numpy.core", "numpy._core"),)
+"""Packages that were renamed; both names appear in files."""

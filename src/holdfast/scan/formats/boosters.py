@@ -1,0 +1,24 @@
+"""Native files of gradient boosting libraries: plain data, so what matters is that they parse to their end."""
+
+from __future__ import annotations
+
+from holdfast.core.errors import FormatError
+from holdfast.core.formats.buffers import Fault, Window
+from holdfast.scan.inspect import Inspector, Seen
+
+SOUND: tuple[str, ...] = ("HF-FMT-013", "HF-FMT-014")
+"""Read to the end, but of a kind that is no flat forest, such as a linear booster."""
+
+
+def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """Read the model as the tree readers do. Raises Fault where it is cut off, contradicts itself or goes on."""
+    from holdfast.core.formats.read import read_buffer
+
+    whole = window.start == 0 and window.end == len(window.data)
+    try:
+        read_buffer(window.data if whole else window.read(0, len(window)))
+    except FormatError as fault:
+        if fault.code not in SOUND:
+            kind = "budget" if fault.code == "HF-FMT-012" else "malformed"
+            raise Fault(kind, f"{fault.message}: {fault.cause}", 0) from None
+    seen.parsed = len(window)

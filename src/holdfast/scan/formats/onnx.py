@@ -1,0 +1,93 @@
+"""ONNX models: where their tensors come from, and which operators they need, also in subgraphs and functions.
+
+Source: onnx.proto3 (field numbers below). Weights are skipped by their length; nothing is loaded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.containers_zip import escapes
+from holdfast.core.formats.protobuf import BYTES, Field, fields
+from holdfast.scan.inspect import Inspector, Seen
+
+STANDARD: Final = frozenset(
+    (
+        "",
+        "ai.onnx",
+        "ai.onnx.ml",
+        "ai.onnx.training",
+        "ai.onnx.preview.training",
+        "com.microsoft",
+        "com.microsoft.nchwc",
+    )
+)
+"""Operator domains that the standard and its reference runtime define."""
+MAX_DEPTH: Final = 64
+MAX_NODES: Final = 5_000_000
+
+_MODEL, _GRAPH, _NODE, _ATTRIBUTE, _TENSOR, _SPARSE, _FUNCTION = range(7)
+_INSIDE: Final[dict[int, dict[int, int]]] = {
+    _MODEL: {7: _GRAPH, 20: _FUNCTION, 25: _FUNCTION},
+    _GRAPH: {1: _NODE, 5: _TENSOR, 15: _SPARSE},
+    _NODE: {5: _ATTRIBUTE},
+    _ATTRIBUTE: {5: _TENSOR, 6: _GRAPH, 10: _TENSOR, 11: _GRAPH, 22: _SPARSE, 23: _SPARSE},
+    _SPARSE: {1: _TENSOR, 2: _TENSOR},
+    _FUNCTION: {1: _GRAPH, 2: _GRAPH, 7: _NODE, 11: _ATTRIBUTE},
+    _TENSOR: {},
+}
+"""Which field of which message holds which message. Field 20 is TrainingInfo, whose graphs are fields 1 and 2."""
+_RAW_DATA: Final = 9
+
+
+def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """Walk every message that can hold a tensor or an operator."""
+    pending: list[tuple[int, Window, int]] = [(_MODEL, window, 0)]
+    nodes = 0
+    while pending:
+        kind, message, level = pending.pop()
+        nodes += 1
+        if nodes > MAX_NODES or level > MAX_DEPTH:
+            raise Fault("budget", "too many or too deeply nested messages", message.start - window.start)
+        found = list(fields(message))
+        for field in found:
+            inner = _INSIDE[kind].get(field.number)
+            if inner is not None and field.wire == BYTES:
+                pending.append((inner, message.part(field.offset, field.size), level + 1))
+        if kind == _TENSOR:
+            seen.skipped += sum(field.size for field in found if field.number == _RAW_DATA)
+        if kind in _LOOK:
+            _LOOK[kind](message, found, seen, message.start - window.start)
+    seen.parsed = len(window) - seen.skipped
+
+
+def _text(message: Window, found: list[Field], number: int) -> str:
+    """The last value of a text field, which is the one that holds."""
+    texts = [message.read(field.offset, field.size) for field in found if field.number == number]
+    return texts[-1].decode("utf-8", "backslashreplace") if texts else ""
+
+
+def _node(message: Window, found: list[Field], seen: Seen, at: int) -> None:
+    domain, operator = _text(message, found, 7), _text(message, found, 4)
+    if domain not in STANDARD:
+        seen.add("operator-domain", f"{domain}.{operator}", at)
+
+
+def _tensor(message: Window, found: list[Field], seen: Seen, at: int) -> None:
+    """`external_data` (13) is a list of key and value; `location` is the path of the file that holds the bytes."""
+    external = any(field.number == 14 and field.value == 1 for field in found)
+    for field in found:
+        if field.number == 13 and field.wire == BYTES:
+            entry = message.part(field.offset, field.size)
+            pair = list(fields(entry))
+            if _text(entry, pair, 1) == "location":
+                place = _text(entry, pair, 2)
+                outside = escapes(place) or "://" in place or "%" in place or not place
+                seen.add("external-data" if outside else "external-file", place, at)
+    if external and not any(field.number == 13 for field in found):
+        seen.add("malformed", "a tensor kept outside, without saying where", at)
+
+
+_LOOK: Final[dict[int, Callable[[Window, list[Field], Seen, int], None]]] = {_NODE: _node, _TENSOR: _tensor}

@@ -1,0 +1,35 @@
+"""Text, images, programs, and what this version does not read."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from holdfast.core.formats.buffers import Window
+from holdfast.scan.inspect import Inspector, Seen
+
+_ARCHIVE_TAIL: Final = 65_557
+
+
+def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
+    """Text and images carry nothing that loading would run; a zip behind them would."""
+    seen.parsed = len(window)
+    tag = window.find(b"!!python/")
+    if tag >= 0:
+        seen.add("yaml-tag", window.read(tag, 60).decode("utf-8", "replace").split()[0], tag)
+    if window.rfind(b"PK\5\6", len(window) - _ARCHIVE_TAIL) >= 0:
+        behind = inspector.inspect(window, depth + 1, kind="zip")
+        seen.facts += behind.facts
+        seen.parsed, seen.skipped, seen.unread = behind.parsed, behind.skipped, behind.unread
+        seen.add("polyglot", "an archive behind other content", 0)
+
+
+def read_executable(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """A program: nothing that a model loader runs, and nothing that belongs beside a model."""
+    seen.add("executable", "a program", 0)
+    seen.parsed = len(window)
+
+
+def read_unsupported(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """Whatever has no reader: not understood, and said so."""
+    seen.add("unsupported", f"no reader for {seen.format}", 0)
+    seen.unread = len(window)

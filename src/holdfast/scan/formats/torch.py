@@ -1,0 +1,112 @@
+"""PyTorch files: the zip layout since 1.6 and the older run of pickles with raw storages behind them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from holdfast.core.domain import Fact
+from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.containers_zip import ZipEntry, member_bytes
+from holdfast.core.formats.pickle import Global, Kind, Meter, Notes, Persistent, Value, children, read_one, read_pickles
+from holdfast.scan.formats.archives import open_zip, read_member
+from holdfast.scan.formats.pickles import moved
+from holdfast.scan.inspect import Inspector, Seen
+
+ITEM_BYTES: Final = {
+    **dict.fromkeys(("DoubleStorage", "LongStorage", "ComplexFloatStorage"), 8),
+    **dict.fromkeys(("FloatStorage", "IntStorage", "QInt32Storage"), 4),
+    **dict.fromkeys(("HalfStorage", "BFloat16Storage", "ShortStorage"), 2),
+    **dict.fromkeys(("CharStorage", "ByteStorage", "BoolStorage", "QInt8Storage", "QUInt8Storage"), 1),
+    **dict.fromkeys(("UntypedStorage", "QUInt4x2Storage", "QUInt2x4Storage"), 1),
+    "ComplexDoubleStorage": 16,
+}
+_PEEK_OPCODES: Final = 10_000
+
+
+def read_zip(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
+    """Pickles and code by their bytes; a tensor's bytes are skipped, since torch reads them by name only."""
+    archive = open_zip(inspector, window, seen)
+    for entry in archive.entries:
+        if _is_storage(window, entry):
+            seen.skipped += entry.packed
+        else:
+            read_member(inspector, window, seen, entry, depth)
+    seen.facts[:] = [fact for fact in seen.facts if not _is_known_storage(fact)]
+
+
+def _is_known_storage(fact: Fact) -> bool:
+    return fact.kind == Kind.PERSISTENT_ID and fact.value == "storage"
+
+
+def _is_storage(window: Window, entry: ZipEntry) -> bool:
+    """A stored member `data/<n>` that does not begin like something that could be opened on its own."""
+    parts = entry.name.split("/")
+    if len(parts) < 2 or parts[-2] != "data" or not parts[-1].isdigit() or entry.packed != entry.size:
+        return False
+    try:
+        content = member_bytes(window, entry, 0)
+    except Fault:
+        return False
+    return not _opens_alone(content)
+
+
+def _opens_alone(content: Window) -> bool:
+    """Whether a tensor's bytes would also load as an archive, a program or a pickle that ends or imports."""
+    head = content.read(0, 64)
+    if head.startswith((b"PK\3\4", b"\x7fELF")):
+        return True
+    if head.startswith(b"MZ"):
+        return content.read(int.from_bytes(head[60:64], "little"), 4) == b"PE\0\0"
+    if not head.startswith((b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")):
+        return False
+    reading = read_pickles(content.data, content.start, content.end, Meter(_PEEK_OPCODES))
+    return bool(reading.streams) or any(fact.kind == Kind.IMPORT for fact in reading.facts)
+
+
+def read_legacy(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """Five pickles (magic, protocol, system, object, storage keys), then each storage with its length in front."""
+    notes, pos, values, skipped = Notes(), window.start, [], 0
+    try:
+        for _ in range(5):
+            stream, inside = read_one(window.data, pos, window.end, notes, inspector.meter)
+            values.append(stream.value)
+            skipped += inside
+            pos = stream.end
+        after = _storages(window, pos, values[4], _sizes(values[3]))
+        seen.skipped = skipped + after - pos
+        pos = after
+    finally:
+        facts = [moved(fact, -window.start) for fact in notes.all()]
+        seen.facts += [fact for fact in facts if not _is_known_storage(fact)]
+        seen.parsed = max(0, pos - window.start - seen.skipped)
+    if pos < window.end:
+        raise Fault("trailing-bytes", f"{window.end - pos:,} bytes behind the storages", pos - window.start)
+
+
+def _sizes(root: Value) -> dict[str, int]:
+    """Bytes per item of each storage key the object mentions."""
+    found: dict[str, int] = {}
+    pending, seen = [root], set()
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        match value:
+            case Persistent(id=("storage", Global(name=kind), str() as key, *_)) if kind in ITEM_BYTES:
+                found[key] = ITEM_BYTES[kind]
+            case _:
+                pending.extend(children(value))
+    return found
+
+
+def _storages(window: Window, pos: int, keys: Value, sizes: dict[str, int]) -> int:
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise Fault("malformed", "the storage keys are no list of text", pos - window.start)
+    for key in keys:
+        count = int.from_bytes(window.data[pos : pos + 8], "little")
+        after = pos + 8 + count * sizes.get(key, 0)
+        if key not in sizes or after > window.end:
+            raise Fault("truncated", f"storage {key} reaches outside of the file", pos - window.start)
+        pos = after
+    return pos
