@@ -85,6 +85,11 @@ class Auditor:
         )
         return Audit(models, tuple(faults), hash_s, hashed_bytes)
 
+    def register(self, subjects: Sequence[Subject]) -> tuple[ModelVersion, ...]:
+        """Record models and their versions without auditing them."""
+        hashes, _ = _hash(subjects)
+        return tuple(self._register(subject, hashes) for subject in subjects)
+
     def _register(self, subject: Subject, hashes: Mapping[Path, str]) -> ModelVersion:
         artifact = subject.part("artifact")
         assert artifact is not None

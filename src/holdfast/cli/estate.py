@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from holdfast.cli.output import Form, Output, as_json, output_options, table
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import VerbGroup, verb
+from holdfast.cli.workplace import settings_options
+from holdfast.core.domain.clock import to_iso
 from holdfast.core.domain.severity import Tier
+from holdfast.core.domain.verdict import Verdict
+
+if TYPE_CHECKING:
+    from holdfast.core.settings import Settings
+    from holdfast.estate.queries import ModelView, VersionView
 
 command = VerbGroup("estate", help="Describe models: write, list and register holdfast.yaml.")
 
@@ -59,4 +68,145 @@ def init(terminal: Terminal, /, force: bool, dry_run: bool, **named: Any) -> Non
     terminal.log("next: holdfast audit")
 
 
-command.add_command(init)
+@verb(
+    "register",
+    examples=(
+        ("holdfast estate register", "Record every model of the manifest and its version."),
+        ("holdfast estate register credit-default", "Only one of them."),
+    ),
+)
+@click.argument("models", nargs=-1)
+@settings_options
+@click.pass_obj
+def register(terminal: Terminal, models: tuple[str, ...], settings: Settings) -> None:
+    """Record MODELS (default: all) and the versions they have now. Auditing and gating do this by themselves."""
+    from holdfast.app import Holdfast
+
+    with Holdfast.open(settings) as holdfast:
+        versions = holdfast.register(models)
+    terminal.out(table([(item.model, item.digest, item.format) for item in versions], ("MODEL", "VERSION", "FORMAT")))
+
+
+@verb(
+    "list",
+    examples=(
+        ("holdfast estate list", "The models of the manifest and where each stands."),
+        ("holdfast estate list --format json", "For scripts."),
+    ),
+)
+@settings_options
+@output_options("text", "json")
+@click.pass_obj
+def list_(terminal: Terminal, settings: Settings, forms: tuple[Form, ...], output: str | None) -> None:
+    """List the models of the manifest with tier, owner and the verdict on their newest version."""
+    views = _views(settings, ())
+    Output.of(forms, output).write(lambda form: _list_text(views) if form == "text" else _json(views), terminal)
+
+
+@verb(
+    "show",
+    examples=(
+        ("holdfast estate show credit-default", "One model, with all its versions."),
+        ("holdfast estate show credit-default --format json", "For scripts."),
+    ),
+)
+@click.argument("model")
+@settings_options
+@output_options("text", "json")
+@click.pass_obj
+def show(terminal: Terminal, model: str, settings: Settings, forms: tuple[Form, ...], output: str | None) -> None:
+    """Show what is declared and known of MODEL."""
+    views = _views(settings, (model,))
+    Output.of(forms, output).write(lambda form: _show_text(views[0]) if form == "text" else _json(views), terminal)
+
+
+@verb(
+    "deployed",
+    examples=(
+        ("holdfast estate deployed credit-default", "The version in the manifest now serves in production."),
+        ("holdfast estate deployed credit-default --dry-run", "Say what would be recorded."),
+    ),
+)
+@click.argument("model")
+@click.option("--environment", default="production", show_default=True, help="Where it serves.")
+@click.option("--dry-run", is_flag=True, help="Say what would be recorded, and record nothing.")
+@settings_options
+@click.pass_obj
+def deployed(terminal: Terminal, model: str, environment: str, dry_run: bool, settings: Settings) -> None:
+    """Record that the version of MODEL in the manifest serves now; later versions are compared with it."""
+    from holdfast.app import Holdfast
+
+    with Holdfast.open(settings) as holdfast:
+        (version,) = holdfast.register((model,))
+        with holdfast.store.reading() as tx:
+            standing = tx.judgements.standing(model, version.digest)
+        if standing is None or standing.verdict is not Verdict.PASSED:
+            terminal.log(
+                f"note: this version stands at {standing.verdict if standing else 'not judged'}, not at passed"
+            )
+        if not dry_run:
+            with holdfast.store.transaction() as tx:
+                tx.models.deploy(model, version.digest, environment)
+                tx.intend("version.deployed", {"model": model, "version": version.digest, "environment": environment})
+            holdfast.ledger.append_pending()
+    said = "would be recorded" if dry_run else "recorded"
+    terminal.out(f"{said}: {model} {version.digest} serves in {environment}")
+
+
+def _views(settings: Settings, names: tuple[str, ...]) -> tuple[ModelView, ...]:
+    from holdfast.app import Holdfast
+    from holdfast.estate.queries import model_views
+
+    with Holdfast.open(settings) as holdfast, holdfast.store.reading() as tx:
+        return model_views(tx, holdfast.manifest.select(names))
+
+
+def _list_text(views: tuple[ModelView, ...]) -> str:
+    rows = [
+        (
+            view.model.name,
+            view.model.tier.value,
+            view.model.unit,
+            view.model.region,
+            view.model.owner,
+            _stands(view.newest),
+        )
+        for view in views
+    ]
+    return table(rows, ("MODEL", "TIER", "UNIT", "REGION", "OWNER", "NEWEST VERSION"))
+
+
+def _stands(version: VersionView | None) -> str:
+    return "not registered" if version is None else str(version.verdict or "not judged")
+
+
+def _show_text(view: ModelView) -> str:
+    model, task = view.model, view.model.task
+    about = [
+        ("declared in", view.where),
+        ("tier", model.tier.value),
+        ("unit, region", f"{model.unit}, {model.region}"),
+        ("owner", model.owner),
+        ("purpose", model.purpose),
+        ("harm", f"from class {task.harm.from_class} to class {task.harm.to_class}, threshold {task.threshold}"),
+        ("policy", model.policy),
+    ]
+    rows = [
+        (
+            item.version,
+            item.format,
+            _stands(item),
+            to_iso(item.as_of) if item.as_of else "-",
+            "yes" if item.deployed else "no",
+        )
+        for item in view.versions
+    ]
+    return table(about, (model.name, "")) + "\n\n" + table(rows, ("VERSION", "FORMAT", "VERDICT", "AS OF", "DEPLOYED"))
+
+
+def _json(views: tuple[ModelView, ...]) -> str:
+    return as_json({"schema_version": 1, "models": [asdict(view) for view in views]})
+
+
+for _verb in (init, register, list_, show, deployed):
+    command.add_command(_verb)

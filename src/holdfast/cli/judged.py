@@ -21,7 +21,7 @@ def audit_report(holdfast: Holdfast, judged: Judged) -> AuditReport:
     """What checks saw and which findings follow, with paths as seen from the working folder."""
     parts = zip(judged.audit.models, judged.judgements, judged.policies, strict=True)
     return AuditReport(
-        as_of=holdfast.clock(),
+        as_of=judged.as_of,
         models=tuple(_model(holdfast.manifest.path, *part) for part in parts),
         techniques=holdfast.intel.techniques,
         hash_s=judged.audit.hash_s,
@@ -35,7 +35,7 @@ def _model(manifest: Path, audited: Audited, judgement: Judgement, policy: Polic
     return ModelReport(
         judgement=judgement,
         results=tuple(_result(result) for result in audited.results),
-        rules=rule_names(subject, policy),
+        rules=rule_names(subject, policy, judgement),
         artifact=None if artifact is None else relative(artifact, Path.cwd()),
         manifest=relative(manifest.resolve(), Path.cwd()),
         line=_line(audited.subject.where),

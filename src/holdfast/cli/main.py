@@ -13,6 +13,7 @@ from holdfast.core.errors import EXIT_PASSED
 VERBS = {
     "estate": ("holdfast.cli.estate", "Describe models: write, list and register holdfast.yaml."),
     "audit": ("holdfast.cli.audit", "Run the checks whose results are missing."),
+    "gate": ("holdfast.cli.gate", "Decide whether models may be deployed; sign and verify the verdict."),
     "ledger": ("holdfast.cli.ledger", "Verify, export and read the record of what happened."),
     "config": ("holdfast.cli.config", "Show the settings in force and where each comes from."),
     "doctor": ("holdfast.cli.doctor", "Say what is missing here, and the command that repairs it."),

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import click
 
 from holdfast.cli.terminal import Terminal
 from holdfast.core.documents import suggest
+from holdfast.core.domain.clock import to_iso
 from holdfast.core.errors import UsageError
 
 
@@ -116,7 +118,11 @@ def _umask() -> int:
 
 def as_json(value: Any) -> str:
     """A view as JSON for machines and people."""
-    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return json.dumps(value, indent=2, ensure_ascii=False, default=_plain)
+
+
+def _plain(value: object) -> str:
+    return to_iso(value) if isinstance(value, datetime) else str(value)
 
 
 def table(rows: Sequence[tuple[str, ...]], head: tuple[str, ...]) -> str:
