@@ -36,7 +36,7 @@ def scan(path: Path | str, *, hash: bool = True, budget: Budget | None = None) -
 def scan_paths(
     paths: Iterable[Path | str],
     *,
-    hash: bool = True,
+    hash: bool = True,  # noqa: A002
     budget: Budget | None = None,
 ) -> Iterator[FileReport]:
     """One report for each file under `paths`, folders in name order. Each is given as soon as it is ready.

@@ -71,10 +71,10 @@ def _unit(kind: str, state: tuple[Value, ...]) -> str | None:
     if kind not in "Mm":
         return ""
     match state[8:9]:
-        case ((_, (bytes() | str() as unit, int() as step, *_)),):
-            name = unit.decode("ascii", "replace") if isinstance(unit, bytes) else unit
-            if name.isalpha() and step > 0:
-                return f"[{name}]" if step == 1 else f"[{step}{name}]"
+        case ((_, (word, int() as step, *_)),):
+            unit = word if isinstance(word, str) else bytes(raw_bytes(word, b"") or b"").decode("ascii", "replace")
+            if unit.isalpha() and step > 0:
+                return f"[{unit}]" if step == 1 else f"[{step}{unit}]"
     return None
 
 
