@@ -138,6 +138,8 @@ def _derived(rule: FactRule | MatchRule) -> Iterator[Case]:
     """The examples that a rule's own lists are."""
     if isinstance(rule, FactRule):
         values: tuple[object, ...] = (*rule.deny, *rule.unknown, *rule.allow, _OTHER)
+        if rule.absent is not Verdict.UNKNOWN:
+            yield Case(rule=rule.id, given={}, expect=Verdict.PASSED)
     else:
         values = (*(word.value for word in Severity), "none")
     for value in values:
