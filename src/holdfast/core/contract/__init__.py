@@ -12,7 +12,7 @@ from holdfast.core.contract.ir import TOLERANCE, Constraint, Derived, Factor, Ro
 
 if TYPE_CHECKING:
     from holdfast.core.contract.featuremap import FeatureMap
-    from holdfast.core.contract.infer import Draft, infer
+    from holdfast.core.contract.mining import Draft, infer
     from holdfast.core.contract.repair import Projection
     from holdfast.core.contract.validity import Broken, Validity
 
@@ -35,11 +35,11 @@ __all__ = [
 
 _LAZY = {
     "Broken": "validity",
-    "Draft": "infer",
+    "Draft": "mining",
     "FeatureMap": "featuremap",
     "Projection": "repair",
     "Validity": "validity",
-    "infer": "infer",
+    "infer": "mining",
 }
 
 

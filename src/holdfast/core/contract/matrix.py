@@ -77,7 +77,7 @@ def _refuse_other_columns(contract: Contract, columns: Mapping[str, Any], ignore
 
 def _encode_column(feature: Feature, values: NDArray[Any]) -> Floats:
     if values.ndim != 1:
-        raise _unusable(feature, f"it has {values.ndim} dimensions", "pass one value per row")
+        raise unusable(feature.name, f"it has {values.ndim} dimensions", "pass one value per row")
     if feature.text:
         return _encode_texts(feature, values)
     if values.dtype.kind in "iu":
@@ -87,7 +87,7 @@ def _encode_column(feature: Feature, values: NDArray[Any]) -> Floats:
     numbers = values.astype(np.float64)
     infinite = np.flatnonzero(np.isinf(numbers))
     if infinite.size:
-        raise _unusable(feature, f"infinite values in {listed_rows(infinite)}", "store a missing value instead")
+        raise unusable(feature.name, f"infinite values in {listed_rows(infinite)}", "store a missing value instead")
     return numbers
 
 
@@ -95,7 +95,7 @@ def _exact(feature: Feature, values: NDArray[Any]) -> Floats:
     wide = np.flatnonzero((values > MAX_EXACT) | (values < -MAX_EXACT if values.dtype.kind == "i" else False))
     if wide.size:
         fix = "identifiers are no features: drop the column, or make it a category of texts"
-        raise _unusable(feature, f"integers beyond 2**53 in {listed_rows(wide)}, which float64 cannot hold", fix)
+        raise unusable(feature.name, f"integers beyond 2**53 in {listed_rows(wide)}, which float64 cannot hold", fix)
     return values.astype(np.float64)
 
 
@@ -109,14 +109,16 @@ def _encode_objects(feature: Feature, values: NDArray[Any]) -> Floats:
         elif isinstance(value, float) and np.isnan(value):
             numbers[row] = np.nan
         else:
-            raise _unusable(feature, f"row {row} holds {_short(value)}, which is no usable number", "correct the data")
+            raise unusable(
+                feature.name, f"row {row} holds {_short(value)}, which is no usable number", "correct the data"
+            )
     return _encode_column(feature, numbers)
 
 
 def _encode_texts(feature: Feature, values: NDArray[Any]) -> Floats:
     if values.dtype.kind not in "OUT":
         fix = "quote the values in the contract only if the data holds texts"
-        raise _unusable(feature, f"the data holds {values.dtype}, its values are texts", fix)
+        raise unusable(feature.name, f"the data holds {values.dtype}, its values are texts", fix)
     codes: dict[object, float] = {value: float(code) for code, value in enumerate(feature.values)}
     found = np.empty(len(values))
     for row, value in enumerate(values.tolist()):
@@ -126,7 +128,7 @@ def _encode_texts(feature: Feature, values: NDArray[Any]) -> Floats:
             found[row] = codes[value]
         else:
             fix = suggest(str(value), [str(known) for known in feature.values])
-            raise _unusable(feature, f"row {row} holds {_short(value)}, which is none of its values", fix)
+            raise unusable(feature.name, f"row {row} holds {_short(value)}, which is none of its values", fix)
     return found
 
 
@@ -145,7 +147,7 @@ def _decode_texts(feature: Feature, values: Floats, present: NDArray[np.bool_]) 
     codes = values[present]
     bad = (codes != np.rint(codes)) | (codes < 0) | (codes >= len(feature.values))
     if bad.any():
-        raise _unusable(feature, f"{_short(codes[bad][0])} is no position in its values", "round the rows first")
+        raise unusable(feature.name, f"{_short(codes[bad][0])} is no position in its values", "round the rows first")
     found[present] = np.array(feature.values, dtype=object)[codes.astype(np.int64)]
     return found
 
@@ -154,8 +156,9 @@ def _mismatch(message: str, cause: str, fix: str) -> ContractError:
     return ContractError(message, cause=cause, fix=fix, code="HF-CON-009")
 
 
-def _unusable(feature: Feature, cause: str, fix: str) -> ContractError:
-    return ContractError(f"the column '{feature.name}' cannot be used", cause=cause, fix=fix, code="HF-CON-010")
+def unusable(name: str, cause: str, fix: str) -> ContractError:
+    """A column whose values cannot be represented."""
+    return ContractError(f"the column '{name}' cannot be used", cause=cause, fix=fix, code="HF-CON-010")
 
 
 def _short(value: object) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 MAX_FEATURES = 10_000
 MAX_RELATIONS = 2_000
 MAX_VALUES = 10_000
+MAX_TEXT = 500
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,4})?\Z")
 
@@ -35,8 +36,8 @@ def exact_float(value: object) -> float:
 def category(value: object) -> float | str:
     """A category is a number or a text. Raises ValueError for anything else."""
     if isinstance(value, str):
-        if not 1 <= len(value) <= 500:
-            raise ValueError("must be a text of 1 to 500 characters")
+        if len(value) > MAX_TEXT:
+            raise ValueError(f"must be a text of at most {MAX_TEXT} characters")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("must be a number or a text (put yes, no, on, off and dates in quotes)")

@@ -116,6 +116,11 @@ def show_number(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
+def signed_number(value: float) -> str:
+    """Any number as text, for writers of rules and of YAML."""
+    return f"-{show_number(-value)}" if value < 0 else show_number(value)
+
+
 def show_name(name: str) -> str:
     """A column name, in backticks where it is not a plain word."""
     plain = name.isascii() and name.isidentifier() and name not in RESERVED
