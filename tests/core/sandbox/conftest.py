@@ -32,12 +32,16 @@ def unharmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     folder = tmp_path / "boxes"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    before = (_restrictions(), len(os.listdir("/proc/self/fd")), threading.active_count())
+    before = (_restrictions(), _open_files(), threading.active_count())
     yield
     assert not _running(str(folder)), "a sandboxed process is still there"
     assert list(folder.iterdir()) == [], "a sandbox's folder is still there"
-    assert (_restrictions(), len(os.listdir("/proc/self/fd")), threading.active_count()) == before
+    assert (_restrictions(), _open_files(), threading.active_count()) == before
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < 4 * 2**30
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def _restrictions() -> list[str]:

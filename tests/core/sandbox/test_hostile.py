@@ -45,6 +45,11 @@ def either(code: str) -> list[bytes]:
     return [model(load=code), model(predict=code)]
 
 
+def spray(data: str) -> str:
+    """Code that writes `data` to every file that could be the one for answers."""
+    return f"import os\nfor fd in range(3, 64):\n    try: os.write(fd, {data})\n    except OSError: pass"
+
+
 def run(sandbox: Sandbox, artifact: bytes) -> Prediction:
     return sandbox.predict(artifact, "pickle", ROWS, ("a", "b"))
 
@@ -180,10 +185,10 @@ def test_leaving_ends_as_crash(box: Box, code: str) -> None:
     [
         "import os\nwhile True: os.write(1, b'x' * 65536)",
         "while True: print('x' * 65536)",
-        "import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'garbage!' * 100)\n    except OSError: pass",
-        "import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'HFB1' + b'\\xff' * 4)\n    except OSError: pass",
-        "import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'HFB1\\x02\\0\\0\\0[]')\n    except OSError: pass",
-        "import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'HFB1\\x04\\0\\0\\0[[[[')\n    except OSError: pass",
+        spray("b'garbage!' * 100"),
+        spray("b'HFB1' + b'\\xff' * 4"),
+        spray("b'HFB1\\x02\\0\\0\\0[]'"),
+        spray("b'HFB1\\x04\\0\\0\\0[[[['"),
     ],
 )
 def test_garbage_ends_as_output(box: Box, code: str) -> None:

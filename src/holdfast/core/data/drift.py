@@ -91,16 +91,22 @@ def _column(old: ColumnProfile, values: Column) -> ColumnDrift:
 
 
 def _numbers(old: ColumnProfile, there: Column) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Shares per bin before and after, and the Kolmogorov-Smirnov distance at the points that were kept."""
+    """Shares per bin before and after, and the Kolmogorov-Smirnov distance: exact where every old value was kept."""
     if not old.points or not len(there):
         return np.zeros(1), np.full(1, float(len(there) > 0)), 0.0
-    below = np.searchsorted(np.sort(there.astype(np.float64)), old.points, side="right") / len(there)
+    ordered = np.sort(there.astype(np.float64))
+    below = np.searchsorted(ordered, old.points, side="right") / len(there)
     before = np.asarray(old.below)
     inner = _edges(before)
+    gap = np.abs(before - below).max()
+    if old.levels:
+        # Between two old values the old function is flat, so the new one is furthest from it just below the next.
+        short_of = np.searchsorted(ordered, old.points, side="left") / len(there)
+        gap = max(gap, np.abs(np.append(0.0, before[:-1]) - short_of).max())
     return (
         np.diff(before[inner], prepend=0.0, append=1.0),
         np.diff(below[inner], prepend=0.0, append=1.0),
-        float(np.abs(before - below).max()),
+        float(gap),
     )
 
 

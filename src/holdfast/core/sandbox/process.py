@@ -7,9 +7,7 @@ import dataclasses
 import json
 import os
 import selectors
-import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -86,6 +84,10 @@ class Process:
         `size_of` judges the header of a good answer and says how long the blob must be. Raises TargetError, after
         which the process is dead.
         """
+        if self._popen.returncode is not None:
+            raise sandbox_error(
+                "request", "the model is no longer loaded", "its session is over", "open another session"
+            )
         try:
             return _Exchange(self, parts, size_of).run(time.monotonic() + self.limits.wall_s)
         except BaseException:
@@ -126,6 +128,7 @@ class Process:
             told = json.loads(line)
             self.steps = told.get("steps", self.steps)
             self._ended = told.get("ended", self._ended)
+            self._remove_folder()
         return data != b""
 
     def read_log(self) -> bool:
@@ -157,7 +160,7 @@ class Process:
             stdout=output,
             stderr=output,
             pass_fds=(request, answer, lifeline, status),
-            cwd=self._folder,
+            cwd="/",
             env=_ENVIRONMENT,
             start_new_session=True,
             umask=0o077,
@@ -181,7 +184,12 @@ class Process:
             if fd >= 0:
                 os.close(fd)
                 setattr(self, name, -1)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        """It is only a place to mount on: as soon as the process has its own root nobody needs it."""
+        with contextlib.suppress(OSError):
+            Path(self._folder).rmdir()
 
 
 class _Exchange:
@@ -272,7 +280,3 @@ def _read(fd: int) -> bytes | None:
         return os.read(fd, _CHUNK)
     except BlockingIOError:
         return None
-
-
-if sys.platform == "win32":
-    raise ImportError("the sandbox needs a POSIX system")

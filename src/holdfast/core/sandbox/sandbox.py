@@ -95,7 +95,7 @@ class Sandbox:
     def probe(self) -> tuple[Isolation, tuple[Fact, ...]]:
         """How well this machine can isolate a model, step by step. Raises SandboxError when nothing starts."""
         with self._start() as process:
-            process.ask([wire.encode({"op": "libraries"})])
+            self._ask(process, {"op": "libraries"})
             level = Isolation.of(process.steps)
             return level, _facts(level, process.steps)
 
@@ -113,7 +113,7 @@ class Sandbox:
 
     def _ask_libraries(self) -> tuple[Stamps, dict[str, str]]:
         with self._start() as process:
-            header, _ = process.ask([wire.encode({"op": "libraries"})])
+            header = self._ask(process, {"op": "libraries"})
         libraries, folders = header.get("libraries"), header.get("folders")
         if not isinstance(libraries, dict) or not isinstance(folders, list):
             raise self._no_start(f"it does not say what it has: {header.get('text')}")
@@ -125,10 +125,7 @@ class Sandbox:
 
     def _prepare(self, process: Process, format: str) -> Isolation:  # noqa: A002
         """Import the format's libraries behind the walls, and see how high these are, before the artifact comes."""
-        try:
-            header, _ = process.ask([wire.encode({"op": "prepare", "format": format})])
-        except TargetError as fault:
-            raise self._no_start(fault.cause) from fault
+        header = self._ask(process, {"op": "prepare", "format": format})
         level = Isolation.of(process.steps)
         if level < self.minimum:
             failed = [f"{name[1:]}: {why}" for name, why in process.steps.items() if name.startswith("-")]
@@ -149,6 +146,13 @@ class Sandbox:
         if not header["ok"]:
             raise self._no_start(f"{header.get('type')}: {header.get('text')}")
         return level
+
+    def _ask(self, process: Process, question: dict[str, Any]) -> dict[str, Any]:
+        """Ask something in which no artifact has a part, so that a failure is not the model's."""
+        try:
+            return process.ask([wire.encode(question)])[0]
+        except TargetError as fault:
+            raise self._no_start(fault.cause) from fault
 
     def _no_start(self, cause: str) -> SandboxError:
         return sandbox_error(

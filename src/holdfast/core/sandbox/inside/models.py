@@ -96,14 +96,13 @@ def _matrix(columns: dict[str, Any], names: Sequence[str]) -> Any:
     return numpy.stack([column.astype(kind) for column in chosen], axis=1)
 
 
-def _frame(columns: dict[str, Any], names: Sequence[str], categories: bool = False) -> Any:
-    """A DataFrame with the columns under their names; text as categories where a booster wants that."""
+def _frame(columns: dict[str, Any], names: Sequence[str], categories: dict[str, Any] | None = None) -> Any:
+    """A DataFrame with the columns under their names; some as categories (of the values listed, or of their own)."""
     import pandas
 
     frame = pandas.DataFrame({name: columns[name] for name in names})
-    for name in names:
-        if categories and columns[name].dtype == object:
-            frame[name] = frame[name].astype("category")
+    for name, values in (categories or {}).items():
+        frame[name] = frame[name].astype(pandas.CategoricalDtype(values))
     return frame
 
 
@@ -160,14 +159,21 @@ class _Booster:
     def _raw(self, columns: dict[str, Any], margin: bool) -> Any:
         import xgboost
 
-        own, types = self.booster.feature_names, self.booster.feature_types
+        own, types = self.booster.feature_names, self.booster.feature_types or ()
         names = _ordered(columns, own, self.features)
-        if any(columns[name].dtype == object for name in names):
-            data = xgboost.DMatrix(_frame(columns, names, categories=True), nthread=1, enable_categorical=True)
+        by_value = {name: None for name, kind in zip(names, types) if kind == "c" and self._keeps_categories()}
+        by_value.update({name: None for name in names if columns[name].dtype == object})
+        if by_value:
+            data = xgboost.DMatrix(_frame(columns, names, by_value), nthread=1, enable_categorical=True)
         else:
-            kinds = {"feature_names": own, "feature_types": types, "enable_categorical": "c" in (types or ())}
+            kinds = {"feature_names": own, "feature_types": types or None, "enable_categorical": "c" in types}
             data = xgboost.DMatrix(_matrix(columns, names), nthread=1, **kinds)
         return self.booster.predict(data, output_margin=margin)
+
+    def _keeps_categories(self) -> bool:
+        """Whether the model recodes categories by value (xgboost 3.1), rather than being given their codes."""
+        found = getattr(self.booster, "get_categories", None)
+        return found is not None and not found().empty()
 
 
 class _LightGBM:
@@ -179,14 +185,17 @@ class _LightGBM:
         text = artifact.decode("utf-8")
         self.booster = lightgbm.Booster(model_str=text)
         self.features = features
-        lines = (line for line in text[:100_000].splitlines() if line.startswith("objective="))
-        self.objective = next(lines, "objective=").split("=", 1)[1].split(" ")[0]
+        head = dict(line.split("=", 1) for line in text.split("\n\n")[0].splitlines() if "=" in line)
+        self.objective = head.get("objective", "").split(" ")[0]
+        infos = head.get("feature_infos", "").split(" ")
+        # A numeric column's range is written [low:high]; a categorical one's codes are written bare.
+        self.categorical = [index for index, info in enumerate(infos) if info[:1] not in ("[", "n", "")]
         self.classes = self.booster.num_model_per_iteration()
 
     def predict(self, columns: dict[str, Any], margin: bool) -> tuple[Any, list[Any]]:
         names = _ordered(columns, self.booster.feature_name(), self.features)
-        text = any(columns[name].dtype == object for name in names)
-        data = _frame(columns, names, categories=True) if text else _matrix(columns, names)
+        by_value = dict(zip((names[index] for index in self.categorical), self.booster.pandas_categorical or ()))
+        data = _frame(columns, names, by_value) if by_value else _matrix(columns, names)
         scores = self.booster.predict(data, raw_score=margin, num_threads=1)
         if self.classes > 1:
             return scores, list(range(self.classes))

@@ -59,7 +59,10 @@ def _limit(limits: dict[str, Any], steps: dict[str, str]) -> None:
     failed = []
     for name, (soft, hard) in wanted.items():
         try:
-            resource.setrlimit(getattr(resource, name), (soft, hard))
+            kind = getattr(resource, name)
+            most = resource.getrlimit(kind)[1]  # the caller may itself be limited
+            room = max(soft, hard) if most == resource.RLIM_INFINITY else most
+            resource.setrlimit(kind, (min(soft, room), min(hard, room)))
         except (AttributeError, ValueError, OSError):
             failed.append(name)
     steps["limits"] = "yes" if not failed else "without " + ", ".join(failed)
