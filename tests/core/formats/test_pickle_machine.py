@@ -199,6 +199,7 @@ def test_a_name_maker_that_is_only_called_is_no_fact_of_its_own():
         (b"I" + b"1" * 5000 + b"\n.", Kind.MALFORMED),
         (b"\x80\x04\x95\xff\x00\x00\x00\x00\x00\x00\x00N.", Kind.MALFORMED),
         (b"K\x01K\x02a.", Kind.MALFORMED),
+        (b"\x80\x04\x95\x03\x00\x00\x00\x00\x00\x00\x00\x8c\x02ab.", Kind.MALFORMED),
     ],
 )
 def test_a_stream_that_cannot_be_followed_says_so(data, kind):

@@ -72,6 +72,8 @@ class Machine:
                     act(self, None)
                 else:
                     argument, self.pos = read(data, at + 1, end)
+                    if at < self.frame_end < self.pos:
+                        self._across_frames()
                     act(self, argument)
         except IndexError:
             raise Fault("malformed", "takes a value from an empty stack", self.at) from None
@@ -150,9 +152,15 @@ class Machine:
 
     def frame(self, size: int) -> None:
         """The C unpickler refuses an overlong frame, the Python one reads on: so do we, and say it."""
+        if self.at < self.frame_end:
+            self.notes.add(Kind.MALFORMED, "a frame within a frame", self.at)
         self.frame_end = self.pos + size
         if self.frame_end > self.end:
             self.notes.add(Kind.MALFORMED, f"a frame of {size:,} bytes where {self.end - self.pos:,} are left", self.at)
+
+    def _across_frames(self) -> None:
+        """The C unpickler loses the part of a line that lies in the earlier frame, and looks up another name."""
+        self.notes.add(Kind.MALFORMED, "an instruction reaches across the end of its frame", self.at)
 
     # -- containers
 
