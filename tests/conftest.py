@@ -12,6 +12,9 @@ import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 
+# Helpers that several folders use (bank, plugin_dist) are modules beside this file.
+sys.path.insert(0, str(Path(__file__).parent))
+
 
 def demanded(service: str) -> bool:
     """Whether HOLDFAST_REQUIRE turns a missing service from a skip into a failure."""

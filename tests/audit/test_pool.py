@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from plugin_dist import install
 
 from holdfast.audit.interface import Budget
 from holdfast.audit.pool import Done, Pool
@@ -20,6 +16,7 @@ from holdfast.audit.target import Parts
 from holdfast.audit.worker import Job
 from holdfast.core.domain.model import Model, Task
 from holdfast.core.domain.severity import Tier
+from plugin_dist import install
 
 MODEL = Model("m", "u", "eu", "o", Tier.HIGH, "p", Task("binary"))
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-from plugin_dist import install
 
 from holdfast.audit.interface import CHECKS
 from holdfast.audit.plan import Work
@@ -24,6 +20,7 @@ from holdfast.core.domain.observation import Status
 from holdfast.core.domain.severity import Tier
 from holdfast.core.errors import ContractError
 from holdfast.core.store import Store
+from plugin_dist import install
 
 START = from_iso("2026-01-05T09:00:00Z")
 

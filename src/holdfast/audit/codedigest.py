@@ -33,50 +33,54 @@ def code_digest(module: str) -> str:
 
 def _reach(module: str) -> set[Path]:
     seen: set[Path] = set()
-    waiting = [module]
     visited: set[str] = set()
+    waiting = [_unit(module)]
     while waiting:
-        name = waiting.pop()
-        if name in visited or name in _SAYS_ONLY:
+        unit = waiting.pop()
+        if unit in visited or unit in _SAYS_ONLY:
             continue
-        visited.add(name)
-        for path in _files(name):
-            if path not in seen:
-                seen.add(path)
-                waiting.extend(_imports(path))
+        visited.add(unit)
+        for path in _files(unit):
+            seen.add(path)
+            waiting.extend(_imports(path))
     return seen
 
 
 @cache
-def _files(name: str) -> tuple[Path, ...]:
-    """All files of the room that `name` lies in; in `audit`, and outside Holdfast, only the module itself."""
+def _unit(name: str) -> str:
+    """What counts as a whole: a module of `audit`, the room of any other Holdfast name, a foreign module."""
     parts = name.split(".")
-    if parts[0] != "holdfast":
-        spec = importlib.util.find_spec(name)
-        return (Path(spec.origin),) if spec is not None and spec.origin else ()
-    if parts[1:2] == ["audit"]:
-        module = _ROOT.joinpath(*parts[1:])
-        own = (module.with_suffix(".py"), module / "__init__.py")
-        return tuple(path for path in own if path.is_file())
-    room = parts[1:3] if parts[1:2] == ["core"] else parts[1:2]
-    folder = _ROOT.joinpath(*room)
-    if len(room) < (2 if parts[1:2] == ["core"] else 1):
-        return ()
-    if folder.with_suffix(".py").is_file():
-        return (folder.with_suffix(".py"),)
-    return tuple(sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts))
+    if parts[0] != "holdfast" or parts[1:2] == ["audit"]:
+        return name
+    return ".".join(parts[: 3 if parts[1:2] == ["core"] else 2])
 
 
 @cache
-def _imports(path: Path) -> tuple[str, ...]:
-    found: list[str] = []
-    if path.suffix != ".py":
+def _files(unit: str) -> tuple[Path, ...]:
+    parts = unit.split(".")
+    if parts[0] != "holdfast":
+        spec = importlib.util.find_spec(unit)
+        return (Path(spec.origin),) if spec is not None and spec.origin else ()
+    place = _ROOT.joinpath(*parts[1:])
+    if parts[1:2] == ["audit"]:
+        return tuple(path for path in (place.with_suffix(".py"), place / "__init__.py") if path.is_file())
+    if unit in ("holdfast", "holdfast.core"):
         return ()
+    if place.with_suffix(".py").is_file():
+        return (place.with_suffix(".py"),)
+    return tuple(sorted(path for path in place.rglob("*") if path.is_file() and path.parent.name != "__pycache__"))
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    if path.suffix != ".py":
+        return frozenset()
+    found: set[str] = set()
     for package, members, plain in _IMPORT.findall(path.read_bytes()):
         base = (package or plain).decode()
-        found.append(base)
-        found.extend(f"{base}.{member.decode()}" for member in _NAME.findall(members))
-    return tuple(found)
+        found.add(_unit(base))
+        found |= {_unit(f"{base}.{member.decode()}") for member in _NAME.findall(members)}
+    return frozenset(found)
 
 
 @cache

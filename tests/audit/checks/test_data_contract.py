@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import bank
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import bank
 from holdfast.audit.checks.data.contract import observe
 from holdfast.audit.interface import Budget, NoParams
 from holdfast.audit.target import Target

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import bank
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import bank
 from holdfast.audit.checks.data.profile import ProfileParams, observe
 from holdfast.audit.interface import Budget
 from holdfast.audit.target import Target

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import bank
-
 from holdfast.audit.checks.deps.advisories import observe
 from holdfast.audit.interface import Budget, NoParams
 from holdfast.audit.target import Target
