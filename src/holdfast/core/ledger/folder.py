@@ -6,13 +6,14 @@ the checkpoint that speaks of them. Partial tiles stay until their tile is full:
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from holdfast.core.ledger.tiles import ENTRIES, MAX_LEVEL, WIDTH, Tile, count
-from holdfast.core.store.files import sync_folders, write_whole, writing
+from holdfast.core.store.files import sync_folders, using, write_whole
 
 CHECKPOINT = "checkpoint"
 LEFTOVER_S = 3600.0
@@ -27,10 +28,11 @@ class LedgerFolder:
 
     def read_checkpoint(self) -> bytes | None:
         """The signed note; None where there is none."""
-        try:
-            return (self.folder / CHECKPOINT).read_bytes()
-        except FileNotFoundError:
-            return None
+        with using(self.folder):
+            try:
+                return (self.folder / CHECKPOINT).read_bytes()
+            except FileNotFoundError:
+                return None
 
     def write_checkpoint(self, note: bytes) -> None:
         """Replace the checkpoint, durably."""
@@ -53,11 +55,12 @@ class LedgerFolder:
     def sweep(self) -> None:
         """Remove what killed writers left beside the folder."""
         for path in self._staging.glob("*"):
-            if path.stat().st_mtime < time.time() - LEFTOVER_S:
-                path.unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):  # its writer has just put it in place
+                if path.stat().st_mtime < time.time() - LEFTOVER_S:
+                    path.unlink()
 
     def _write(self, files: Iterable[tuple[str, bytes]]) -> None:
-        with writing(self.folder):
+        with using(self.folder):
             written = set()
             for name, data in files:
                 write_whole(self.folder / name, data, self._staging)

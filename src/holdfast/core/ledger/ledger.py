@@ -60,7 +60,8 @@ class Ledger:
     def append_pending(self) -> int:
         """Append every waiting intent, publish, and say how many there were; 0 while another sequencer works.
 
-        Raises LedgerError when folder and database contradict each other, or the database itself (HF-LED-001 to -007): nothing is signed.
+        Raises LedgerError (HF-LED-001 to -007), and signs nothing, when folder and database contradict each other
+        or the database contradicts itself.
         """
         if not self._store.run(lambda tx: tx.leases.claim(LEASE, self._owner, self._lease_s)):
             return 0
@@ -190,7 +191,7 @@ def _tree(tx: Transaction, state: LedgerState | None = None) -> Tree:
 
 
 def _content(tx: Transaction, tile: Tile) -> bytes:
-    """The bytes of a tile. Raises LedgerError, before anything is signed, where entries were changed in the database."""
+    """The bytes of a tile. Raises LedgerError where entries were changed in the database; nothing is signed then."""
     if tile.level != ENTRIES:
         return b"".join(tx.intents.hashes(tile.level, tile.start, tile.stop))
     entries = tx.intents.entries(tile.start, tile.stop)

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from holdfast.core.domain import digest_bytes
 from holdfast.core.errors import StoreError
-from holdfast.core.store.files import new_file, settle, sync_folders, writing
+from holdfast.core.store.files import new_file, settle, sync_folders, using
 
 PIECE_BYTES = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -26,7 +26,7 @@ class Blobs:
         """Keep `data`; gives its digest. Durable when it returns; a blob that is there is not written again."""
         digest = digest_bytes(data)
         if not self.has(digest):
-            with writing(self.folder), new_file(self._staging) as (file, temporary):
+            with using(self.folder), new_file(self._staging) as (file, temporary):
                 file.write(data)
                 self._keep(file, temporary, digest)
         return digest
@@ -34,7 +34,7 @@ class Blobs:
     def put_file(self, source: Path) -> str:
         """Keep a copy of a file, read once in pieces; gives its digest."""
         seen = hashlib.sha256()
-        with source.open("rb") as reader, writing(self.folder), new_file(self._staging) as (file, temporary):
+        with source.open("rb") as reader, using(self.folder), new_file(self._staging) as (file, temporary):
             while piece := reader.read(PIECE_BYTES):
                 seen.update(piece)
                 file.write(piece)

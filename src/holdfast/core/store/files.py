@@ -26,10 +26,17 @@ def new_file(staging: Path) -> Iterator[tuple[BinaryIO, Path]]:
 
 def settle(file: BinaryIO, temporary: Path, target: Path) -> None:
     """Put a filled file in its place in one step. Its name is durable once `sync_folders` has run."""
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.flush()
     os.fsync(file.fileno())
-    temporary.replace(target)
+    while True:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            temporary.replace(target)
+        except FileNotFoundError:
+            if not temporary.exists():
+                raise
+            continue  # another process tidied the folder away in between
+        return
 
 
 def write_whole(target: Path, data: bytes, staging: Path) -> None:
@@ -47,7 +54,10 @@ def sync_folders(targets: set[Path], top: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return  # tidied away by another process: no name is left in it to keep
     try:
         os.fsync(handle)
     finally:
@@ -55,13 +65,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def using(folder: Path) -> Iterator[None]:
     """Turn what the operating system says about a folder into a StoreError."""
     try:
         yield
     except OSError as fault:
         raise StoreError(
-            f"cannot write below {folder}",
+            f"cannot use the folder {folder}",
             cause=fault.strerror or str(fault),
             fix="check free disk space and permissions",
             code="HF-STO-014",
