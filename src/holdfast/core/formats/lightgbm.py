@@ -293,7 +293,7 @@ def _objective(header: dict[str, bytes], per_round: int) -> _Objective:
     slope = _numbers("sigmoid", values.get("sigmoid", "1").encode("ascii", "replace"), 1)[0]
     if not slope > 0:
         raise inconsistent(KIND, "the sigmoid parameter is not positive")
-    if name == "binary":
+    if name in ("binary", "cross_entropy"):
         return _Objective(Link.SIGMOID, 2, float(slope))
     n_classes = per_round if name.startswith("multiclass") else 0
     return _Objective(_LINKS[name], n_classes, float(slope) if name == "multiclassova" else 1.0)

@@ -51,9 +51,10 @@ def scores(ensemble: TreeEnsemble, X: ArrayLike) -> NDArray[np.float64]:
 def link(ensemble: TreeEnsemble, raw: NDArray[np.float64]) -> NDArray[np.float64]:
     """Scores for margins `raw` (n, K); a binary classifier's one output becomes two columns."""
     answer = _link(ensemble, raw)
-    if ensemble.n_classes == 2 and ensemble.n_outputs == 1 and ensemble.link is not Link.IDENTITY:
-        return np.hstack((1.0 - answer, answer))
-    return answer
+    if ensemble.n_classes != 2 or ensemble.n_outputs != 1:
+        return answer
+    # Where no link makes a probability, the other class's score is the opposite (ONNX).
+    return np.hstack((-answer if ensemble.link is Link.IDENTITY else 1.0 - answer, answer))
 
 
 def _link(ensemble: TreeEnsemble, raw: NDArray[np.float64]) -> NDArray[np.float64]:

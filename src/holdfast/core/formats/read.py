@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from holdfast.core.formats import lightgbm, sklearn, xgboost
+from holdfast.core.formats import lightgbm, onnx, sklearn, xgboost
 from holdfast.core.formats.buffers import Fault, Window, open_buffer
 from holdfast.core.formats.containers import COMPRESSIONS, inflate, peek
 from holdfast.core.formats.faults import damaged, not_trees, oversize
@@ -63,6 +63,8 @@ def _read(data: Any, kind: str) -> TreeModel:
             return xgboost.read_ubj(memoryview(data))
         case "lightgbm-text":
             return lightgbm.read_text(bytes(data))
+        case "onnx":
+            return onnx.read_onnx(data)
         case "pickle" | "joblib":
             return _read_pickle(data, kind)
     raise not_trees(kind, "a format that holds no trees")

@@ -29,8 +29,9 @@ MAX_UBJ_BYTES = 2 * 2**30
 MAX_TREES = 1_000_000
 MAX_CATEGORY = 2**24
 
+_RAW = "binary:logitraw"
+"""Predicts margins and keeps its intercept as one; the score that belongs to them is still a probability."""
 _IDENTITY = (
-    "binary:logitraw",
     *(f"rank:{name}" for name in ("pairwise", "ndcg", "map")),
     *(f"reg:{name}" for name in ("squarederror", "linear", "squaredlogerror", "pseudohubererror")),
     *(f"reg:{name}" for name in ("absoluteerror", "quantileerror", "expectileerror")),
@@ -38,6 +39,7 @@ _IDENTITY = (
 _LINKS = {
     "binary:logistic": Link.SIGMOID,
     "reg:logistic": Link.SIGMOID,
+    _RAW: Link.SIGMOID,
     "binary:hinge": Link.STEP,
     **dict.fromkeys(("multi:softprob", "multi:softmax"), Link.SOFTMAX),
     **dict.fromkeys(("count:poisson", "reg:gamma", "reg:tweedie", "survival:cox", "survival:aft"), Link.EXP),
@@ -198,7 +200,7 @@ def _model(learner: _Learner[Source], trees: Iterator[_Tree], source: str, stop_
     n_classes = _classes(learner.objective.name, n_outputs)
     ensemble = TreeEnsemble(
         **nodes,
-        base=_intercept(param.base_score, link, n_outputs),
+        base=_intercept(param.base_score, Link.IDENTITY if learner.objective.name == _RAW else link, n_outputs),
         operator="<",
         compare_dtype="float32",
         sum_dtype="float32",
