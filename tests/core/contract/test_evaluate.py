@@ -162,7 +162,7 @@ def matrix(row: Row) -> np.ndarray:
     return np.array([[math.nan if row[n] is None else float(row[n]) for n in NAMES]])  # type: ignore[arg-type]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(rule_texts, rows, rows)
 def test_rules_mean_what_exact_fractions_say(text: str, now: Row, before: Row) -> None:
     subject = attempt(text)
@@ -180,7 +180,7 @@ def calculated(formula: str, X: np.ndarray) -> float:
     return float(eval(formula, {}, {name: float(X[0, i]) for i, name in enumerate(NAMES)}))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(formulas(present_columns), rows)
 def test_a_derived_column_is_the_formula_in_float64(formula: str, row: Row) -> None:
     subject = attempt(derived={"z": f"derived: '{formula}', undefined: -99"})
@@ -208,7 +208,7 @@ sums = st.tuples(products, st.lists(st.tuples(st.sampled_from("+-"), products).m
 awkward = st.floats(0.01, 1e6).filter(bool)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(sums, st.lists(awkward, min_size=4, max_size=4))
 def test_terms_that_are_not_expanded_give_the_same_bits(formula: str, cells: list[float]) -> None:
     subject = attempt(derived={"z": f"derived: '{formula}'"})

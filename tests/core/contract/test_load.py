@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_the_digest_is_of_meaning() -> None:
     for old, new in changes:
         assert old in TEXT
         assert Contract.parse(TEXT.replace(old, new)).digest != digest, old
+
+
+def test_contracts_are_equal_by_meaning_and_survive_a_process_border() -> None:
+    contract = Contract.parse(TEXT)
+    again = pickle.loads(pickle.dumps(contract))
+    assert again == contract == Contract.parse(TEXT.replace("# a card portfolio", "#"))
+    assert len({again, contract}) == 1
+    assert contract != Contract.parse(TEXT.replace("20000", "20001"))
+    assert [d.terms for d in again.derived] == [d.terms for d in contract.derived]
 
 
 def test_load_reads_a_file(tmp_path: Path) -> None:

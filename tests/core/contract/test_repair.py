@@ -57,7 +57,7 @@ def built_in(X: np.ndarray, was: np.ndarray | None) -> set[str]:
     return {item.constraint_id for item in CONTRACT.validate(X, was).broken} - relations
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(anything, possible())
 def test_a_rounded_move_breaks_nothing_but_relations(row: list[float], before: list[float]) -> None:
     X, was = np.array([row]), np.array([before])
@@ -67,7 +67,7 @@ def test_a_rounded_move_breaks_nothing_but_relations(row: list[float], before: l
     np.testing.assert_array_equal(CONTRACT.round(rounded, was), rounded)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything)
 def test_rounding_without_a_row_before_leaves_only_missing_values(row: list[float]) -> None:
     X = np.array([row])
@@ -76,7 +76,7 @@ def test_rounding_without_a_row_before_leaves_only_missing_values(row: list[floa
     np.testing.assert_array_equal(CONTRACT.round(rounded), rounded)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(possible())
 def test_a_valid_row_is_left_alone(row: list[float]) -> None:
     X = np.array([row])
@@ -87,7 +87,7 @@ def test_a_valid_row_is_left_alone(row: list[float]) -> None:
     assert projected.valid.all()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(anything, possible())
 def test_a_projected_row_is_valid_as_marked(row: list[float], before: list[float]) -> None:
     X, was = np.array([row]), np.array([before])

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[Any]
 
-DERIVED = "derived"
-
 
 @dataclass(frozen=True, slots=True)
 class Feature:
@@ -63,9 +61,9 @@ class Feature:
         return self.derived is None and self.move != "never"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Contract:
-    """A validated contract. Equal contracts have equal `digest`s, however their files are laid out."""
+    """A validated contract. Contracts are equal if they mean the same, however their files are laid out."""
 
     features: tuple[Feature, ...]
     groups: tuple[tuple[int, ...], ...]
@@ -74,9 +72,15 @@ class Contract:
     digest: str
     subject: str | None = None
     scale: str = "train-range"
-    source: str = field(default="contract.yaml", compare=False)
-    text: str = field(default="", compare=False, repr=False)
-    formulas: Mapping[int, Expression] = field(default_factory=dict, compare=False, repr=False)
+    source: str = "contract.yaml"
+    text: str = field(default="", repr=False)
+    formulas: Mapping[int, Expression] = field(default_factory=dict, repr=False)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Contract) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
     @classmethod
     def load(cls, path: Path) -> Contract:

@@ -17,7 +17,7 @@ from holdfast.core.contract.matrix import Floats
 MAX_SAMPLE = 2_000
 MAX_MEMBERS = 200
 _SINGULAR = 1e-11
-_ZERO = 1e-7
+_ZERO = 1e-7  # a part this small beside the largest cannot be told from rounding
 
 
 @dataclass(frozen=True, slots=True)
