@@ -228,7 +228,7 @@ def evidence(draw: st.DrawFn, build: Any) -> list[Recorded]:
     return records
 
 
-LAWS = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LAWS = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TIERS = st.sampled_from(list(Tier))
 
 
@@ -289,6 +289,24 @@ def test_the_same_arguments_give_the_same_judgement_and_its_key_covers_them(
     assert decided(build, records, tier, as_of=build.now + timedelta(seconds=1)).key != first.key
     if records:
         assert decided(build, records[1:], tier).key != first.key or records[0] in records[1:]
+
+
+def test_the_key_covers_everything_else_too(build: Any) -> None:
+    subject, policy, old = build.subject(scan(build)), build.policy(BODY), Baseline("deployed", "v0", ())
+    given = {"as_of": build.now, "intel": build.intel(), "baseline": old}
+    other_policy = build.policy(BODY.replace("worse_by: 0.01", "worse_by: 0.02"))
+    keys = [
+        judge(subject, policy, **given).key,
+        judge(build.subject(scan(build), tier=Tier.LOW), policy, **given).key,
+        judge(build.subject(scan(build), kinds=["tree"]), policy, **given).key,
+        judge(build.subject(scan(build), version="v2"), policy, **given).key,
+        judge(build.subject(scan(build), attempts=[build.attempt("x")]), policy, **given).key,
+        judge(subject, other_policy, **given).key,
+        judge(subject, policy, **{**given, "intel": build.intel(build.advisory())}).key,
+        judge(subject, policy, **{**given, "baseline": None}).key,
+        judge(subject, policy, **{**given, "baseline": Baseline("file", "v0", ())}).key,
+    ]
+    assert len(set(keys)) == len(keys)
 
 
 @LAWS

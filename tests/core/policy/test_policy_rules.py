@@ -259,6 +259,8 @@ def test_each_point_of_the_baseline_is_compared_with_its_own(build: Any) -> None
     assert build.judge(body, build.record("c", *same), baseline=old).verdict is Verdict.PASSED
     assert build.judge(body, build.record("c", *swapped), baseline=old).verdict is Verdict.FAILED
     assert build.judge(body, build.record("c", same[0]), baseline=old).verdict is Verdict.UNKNOWN
+    more = [*same, share("evasion.robust_recall", 0.0, {"linf": 0.01, "l0": 9})]
+    assert build.judge(body, build.record("c", *more), baseline=old).verdict is Verdict.PASSED
 
 
 @pytest.mark.parametrize("new", [share("quality.auc", 0.9, unit="percent"), share("quality.auc", math.nan)])

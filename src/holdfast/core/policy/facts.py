@@ -26,8 +26,6 @@ def judge_facts(rule: FactRule, evidence: Evidence) -> Outcome:
         outcomes.append(_denied(rule, evidence, denied))
     if unclear := by_verdict.get(Verdict.UNKNOWN):
         outcomes.append(_unclear(rule, evidence, unclear))
-    if rule.check is not None and not evidence.measured(rule.check):
-        outcomes.append(_unseen(rule, evidence))
     return Outcome.worst(rule.id, outcomes)
 
 

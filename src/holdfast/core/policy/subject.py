@@ -127,8 +127,7 @@ class Evidence:
     def measured(self, check: str) -> bool:
         """Whether a check was taken, and each time could see what it looked for."""
         records = self.of_check(check)
-        failed = any(item.check == check for item in self.failures)
-        return bool(records) and not failed and all(item.observation.status is Status.MEASURED for item in records)
+        return bool(records) and all(item.observation.status is Status.MEASURED for item in records)
 
     def facts(self, kind: str, check: str | None = None) -> Iterator[tuple[Recorded, Fact]]:
         """Facts of a kind with the record that states them."""
