@@ -297,3 +297,16 @@ def test_joblib_files_are_no_different(box: Box) -> None:
     with pytest.raises(TargetError) as caught:
         box().predict(buffer.getvalue(), "joblib", ROWS, ("a", "b"))
     assert caught.value.reason == "processes"
+
+
+def test_a_bad_pointer_does_not_fell_the_warden(box: Box) -> None:
+    """The warden looks up the path of a stopped call; the address is the model's to choose."""
+    for address in ("-1", "1", "2**62"):
+        code = f"import ctypes; ctypes.CDLL(None).open(ctypes.c_void_p({address}), 2)"
+        with pytest.raises(TargetError) as caught:
+            run(box(), model(predict=code))
+        assert caught.value.reason == "write"
+
+
+def test_closing_the_answer_and_going_on_ends_as_output(box: Box) -> None:
+    assert reason(box(), model(predict="import os, time; os.closerange(3, 64); time.sleep(60)")) == "output"

@@ -23,10 +23,11 @@ _NEAR_LIMIT = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The warden's report (empty where it gave none) and the end of what the model printed."""
+    """The warden's report (empty where it gave none), the end of what was printed, and whether we had to end it."""
 
     report: Mapping[str, Any]
     log: str
+    ended_by_us: bool
 
     def error(self, limits: Limits) -> TargetError:
         """The error for a worker that ended without an answer."""
@@ -36,6 +37,8 @@ class Ending:
         number = self.report.get("signal")
         if self.report.get("cpu_s", 0.0) >= limits.cpu_s or number == signal.SIGXCPU:
             return target_error("time", f"it used {limits.cpu_s} seconds of processor time")
+        if number == signal.SIGKILL and self.ended_by_us:
+            return target_error("output", "it closed the file for answers and went on")
         if number == signal.SIGKILL or (number and self._peak_share(limits) >= _NEAR_LIMIT):
             return target_error("memory", "the system ended it for want of memory")
         return target_error("crash", f"{self._how()}{self._last_words()}")

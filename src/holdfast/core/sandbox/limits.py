@@ -8,7 +8,7 @@ from enum import IntEnum
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`wall_s` is per request (a start, a load, a prediction); the rest is for the life of the process."""
+    """`wall_s` is per request (a load, a prediction); the rest is for the life of the process."""
 
     wall_s: float = 60.0
     cpu_s: int = 600

@@ -77,9 +77,12 @@ class Process:
         self.close()
 
     def ask(
-        self, parts: Sequence[bytes | memoryview], size_of: Callable[[dict[str, Any]], int] = lambda _: 0
+        self,
+        parts: Sequence[bytes | memoryview],
+        size_of: Callable[[dict[str, Any]], int] = lambda _: 0,
+        wall_s: float | None = None,
     ) -> tuple[dict[str, Any], bytes]:
-        """Send a frame, give back the header and the blob of its answer.
+        """Send a frame, give back the header and the blob of its answer, within `wall_s` or the usual limit.
 
         `size_of` judges the header of a good answer and says how long the blob must be. Raises TargetError, after
         which the process is dead.
@@ -89,7 +92,7 @@ class Process:
                 "request", "the model is no longer loaded", "its session is over", "open another session"
             )
         try:
-            return _Exchange(self, parts, size_of).run(time.monotonic() + self.limits.wall_s)
+            return _Exchange(self, parts, size_of).run(wall_s or self.limits.wall_s)
         except BaseException:
             self.close()
             raise
@@ -107,7 +110,7 @@ class Process:
 
     def ending(self) -> Ending:
         """How the worker ended, by the warden's word; waits for that word, not for the worker's."""
-        self._hang_up_after_end()
+        ended_by_us = self._hang_up_after_end()
         deadline = time.monotonic() + _GRACE_S
         with selectors.DefaultSelector() as selector:
             selector.register(self._status, selectors.EVENT_READ)
@@ -116,7 +119,7 @@ class Process:
                 for key, _ in selector.select(max(0.0, deadline - time.monotonic())):
                     if not (self.read_status() if key.fd == self._status else self.read_log()):
                         selector.unregister(key.fd)
-        return Ending(self._ended or {}, bytes(self._log[-_LOG_TAIL:]).decode("utf-8", "replace"))
+        return Ending(self._ended or {}, bytes(self._log).decode("utf-8", "replace"), ended_by_us)
 
     def read_status(self) -> bool:
         """Take in what the warden (and, before it is confined, the worker) reports; False at its end."""
@@ -171,12 +174,14 @@ class Process:
         with contextlib.suppress(OSError):
             os.write(self._lifeline, b"k")
 
-    def _hang_up_after_end(self) -> None:
-        """The worker closed its answer: give it a moment to be seen dying of its own, then end it."""
+    def _hang_up_after_end(self) -> bool:
+        """The worker closed its answer: give it a moment to be seen dying of its own, else end it (True)."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._status, selectors.EVENT_READ)
-            if not selector.select(1.0):
-                self._hang_up()
+            alive = not selector.select(1.0)
+        if alive:
+            self._hang_up()
+        return alive
 
     def _close_files(self) -> None:
         for name in ("_request", "_answer", "_lifeline", "_status", "_output"):
@@ -204,8 +209,8 @@ class _Exchange:
         self.header: dict[str, Any] | None = None
         self.head_size = self.size = 0
 
-    def run(self, deadline: float) -> tuple[dict[str, Any], bytes]:
-        process = self.process
+    def run(self, wall_s: float) -> tuple[dict[str, Any], bytes]:
+        process, deadline = self.process, time.monotonic() + wall_s
         if _read(process._answer):
             raise lying("it answered before it was asked")
         with selectors.DefaultSelector() as selector:
@@ -216,7 +221,7 @@ class _Exchange:
             while not self._complete():
                 left = deadline - time.monotonic()
                 if left <= 0:
-                    raise target_error("time", f"no answer after {process.limits.wall_s:g} seconds")
+                    raise target_error("time", f"no answer after {wall_s:g} seconds")
                 for key, _ in selector.select(left):
                     if not key.data():
                         selector.unregister(key.fd)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import site
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +25,8 @@ from holdfast.core.sandbox.process import Process
 
 FORMATS = ("xgboost-json", "xgboost-ubj", "lightgbm-text", "joblib", "pickle", "onnx")
 MAX_ARTIFACT_BYTES = 2 * 2**30
+START_S = 120.0
+"""For importing libraries, which can take long on a cold or busy machine and is not the model's doing."""
 
 Stamps = tuple[tuple[str, int], ...]
 
@@ -121,6 +124,8 @@ class Sandbox:
         return stamps, {str(name): str(version) for name, version in libraries.items()}
 
     def _start(self) -> Process:
+        if os.name != "posix":
+            raise self._no_start("models can be sandboxed on Linux (and, without walls, on other POSIX systems) only")
         return Process(self.interpreter, self.limits, self._readable, self._skip)
 
     def _prepare(self, process: Process, format: str) -> Isolation:  # noqa: A002
@@ -150,7 +155,7 @@ class Sandbox:
     def _ask(self, process: Process, question: dict[str, Any]) -> dict[str, Any]:
         """Ask something in which no artifact has a part, so that a failure is not the model's."""
         try:
-            return process.ask([wire.encode(question)])[0]
+            return process.ask([wire.encode(question)], wall_s=max(START_S, self.limits.wall_s))[0]
         except TargetError as fault:
             raise self._no_start(fault.cause) from fault
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from . import syscalls
 
@@ -45,13 +45,20 @@ def enter() -> str:
     return "in a user namespace"
 
 
-def confine_files(base: str, readable: list[str]) -> None:
-    """Make a root of read-only binds of `readable` on the empty folder `base`, and move into it. Raises OSError."""
+def confine_files(base: str, readable: list[str], optional: Collection[str]) -> None:
+    """Make a root of read-only binds of `readable` on the empty folder `base`, and move into it.
+
+    Raises OSError, but not for one of the `optional` paths: those are missing then.
+    """
     _mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     os.umask(0o022)  # the worker may become a user who is a stranger to these folders
     _mount("tmpfs", base, "tmpfs", _MS_NOSUID | _MS_NODEV, "size=4m,mode=755")
     for path in readable:
-        _bind(path, base + path)
+        try:
+            _bind(path, base + path)
+        except OSError:
+            if path not in optional:
+                raise
     os.chdir(base)
     syscalls.call("pivot_root", _text("."), _text("."))
     # The old root now lies on top of the new one: taking it away leaves nothing of it reachable.

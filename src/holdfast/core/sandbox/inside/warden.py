@@ -38,10 +38,10 @@ def main() -> None:
     warden = _Warden(config)
     _prefer_for_oom()
     steps: dict[str, str] = {}
-    if "namespaces" not in config["skip"]:
+    if syscalls.LINUX and "namespaces" not in config["skip"]:
         _attempt(steps, "namespaces", namespaces.enter)
     if "namespaces" in steps and "root" not in config["skip"]:
-        _attempt(steps, "root", lambda: namespaces.confine_files(config["root"], readable))
+        _attempt(steps, "root", lambda: namespaces.confine_files(config["root"], readable, _SYSTEM))
     arm_read, arm_write = os.pipe()
     here, there = socket.socketpair()
     pid = os.fork()
@@ -54,8 +54,11 @@ def main() -> None:
         os.close(config[name])
     os.close(1)
     os.close(2)
-    warden.watch(pid, arm_read, _received(here))
-    os._exit(0)
+    try:
+        warden.watch(pid, arm_read, _received(here))
+    finally:
+        _kill(pid)
+        os._exit(0)
 
 
 class _Warden:
@@ -144,8 +147,8 @@ class _Warden:
         except OSError:
             return ""
         try:
-            found = os.pread(fd, 200, address) or b""
-        except OSError:
+            found = os.pread(fd, 200, address)
+        except (OSError, OverflowError):
             return ""
         finally:
             os.close(fd)
