@@ -217,7 +217,7 @@ def test_what_is_refused(text: str, code: str, words: str) -> None:
     assert error.fix
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_a_damaged_contract_is_a_contract_or_a_contract_error(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(TEXT)))

@@ -59,7 +59,7 @@ def noise(seed: int, rows: int = N) -> Columns:
     return found
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("rows", [40, 300, N])
 def test_independent_columns_give_no_relation(seed: int, rows: int) -> None:
     draft = checked(noise(seed, rows))
@@ -297,7 +297,7 @@ values = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.dictionaries(names, values, min_size=1, max_size=5))
 def test_whatever_the_data_the_written_contract_loads_and_holds(columns: Columns) -> None:
     try:
