@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from holdfast.core.domain import Fact
@@ -77,6 +77,9 @@ def read_zip(window: Window) -> ZipArchive:
     """Read the archive's directory. Raises Fault where there is none, or it cannot be followed."""
     book = _Book()
     count, size, directory = _end(window, book)
+    shift = book.ranges[0][0] - size - directory
+    if len(book.ranges) == 1 and shift > 0 and window.read(directory + shift, 4) == b"PK\1\2":
+        return _shifted(read_zip(window.part(shift, len(window) - shift)), shift)
     if count > MAX_ENTRIES:
         raise Fault("budget", f"{count:,} entries", directory)
     entries = [_local(window, entry, book) for entry in _central(window, directory, size, count)]
@@ -92,6 +95,16 @@ def read_zip(window: Window) -> ZipArchive:
         book.add(kind, f"{length:,} bytes that no entry names, starting {raw[:16]!r}", start)
     packed = sum(entry.packed for entry in entries)
     return ZipArchive(tuple(entries), tuple(book.facts), max(0, explained - packed), len(window) - explained)
+
+
+def _shifted(inner: ZipArchive, shift: int) -> ZipArchive:
+    """An archive whose offsets count from behind what was put in front of it, as the usual readers accept it."""
+    entries = tuple(
+        replace(entry, header=entry.header + shift, offset=None if entry.offset is None else entry.offset + shift)
+        for entry in inner.entries
+    )
+    prefix = Fact("polyglot", f"{shift:,} bytes in front of the archive", 0)
+    return ZipArchive(entries, (*inner.facts, prefix), inner.overhead, inner.unexplained + shift)
 
 
 def _end(window: Window, book: _Book) -> tuple[int, int, int]:
@@ -194,9 +207,7 @@ def _local(window: Window, entry: ZipEntry, book: _Book) -> ZipEntry:
         book.add("encrypted", "the member is encrypted", entry.header, entry.name)
     end += _descriptor(window, end, entry) if flags & _DESCRIPTOR else 0
     book.ranges.append((entry.header, end))
-    return ZipEntry(
-        entry.name, entry.method, entry.packed, entry.size, entry.crc, entry.flags, entry.header, offset, entry.mode
-    )
+    return replace(entry, offset=offset)
 
 
 def _descriptor(window: Window, at: int, entry: ZipEntry) -> int:

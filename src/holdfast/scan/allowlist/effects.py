@@ -34,7 +34,7 @@ METHOD_SINKS: Final = {
     **dict.fromkeys(("to_csv", "to_parquet", "to_pickle", "to_hdf", "to_sql", "to_excel", "savefig"), "file"),
     **dict.fromkeys(("read_csv", "read_pickle", "read_parquet", "save_model", "load_model", "savez"), "file"),
     **dict.fromkeys(("system", "popen", "Popen", "spawn", "check_call", "check_output"), "process"),
-    **dict.fromkeys(("urlopen", "urlretrieve", "connect", "sendall", "create_connection"), "network"),
+    **dict.fromkeys(("urlopen", "urlretrieve", "connect", "sendall", "create_connection", "fetch"), "network"),
     **dict.fromkeys(("import_module", "exec_module", "load_module"), "import"),
     **dict.fromkeys(("runcode", "runsource", "eval"), "eval"),
 }

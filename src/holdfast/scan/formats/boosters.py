@@ -21,4 +21,13 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
         if fault.code not in SOUND:
             kind = "budget" if fault.code == "HF-FMT-012" else "malformed"
             raise Fault(kind, f"{fault.message}: {fault.cause}", 0) from None
+    if seen.format == "lightgbm-text":
+        _closed(window)
     seen.parsed = len(window)
+
+
+def _closed(window: Window) -> None:
+    """LightGBM closes its two sections with a line each; a file cut between trees would otherwise go unseen."""
+    for opening, closing in ((b"tree\n", b"\nend of trees"), (b"\nparameters:", b"\nend of parameters")):
+        if window.find(opening) >= 0 and window.find(closing) < 0:
+            raise Fault("truncated", f"the file has no line {closing.decode().strip()!r}", len(window))

@@ -1,0 +1,196 @@
+"""The allowlist holds what models need and nothing that reaches out, and is what its generator writes."""
+
+from __future__ import annotations
+
+import hashlib
+import textwrap
+
+import pytest
+
+from holdfast.scan.allowlist import NAMES, Allowlist, Standing
+from holdfast.scan.allowlist.generate import build, entries
+from holdfast.scan.allowlist.index import Index
+from holdfast.scan.allowlist.sources import Distribution, Source
+
+REACHES_OUT = [
+    *("numpy.load", "numpy.save", "numpy.memmap", "numpy.fromfile", "numpy.genfromtxt"),
+    *("numpy.lib._datasource.DataSource", "numpy.testing._private.utils.runstring"),
+    *("numpy.f2py.compile", "numpy.distutils.exec_command.exec_command", "numpy._core.memmap.memmap"),
+    *("pandas.read_pickle", "pandas.io.pickle.read_pickle", "pandas.read_csv", "pandas.eval"),
+    *("pandas.core.computation.eval.eval", "pandas.io.common.urlopen", "pandas.io.common.get_handle"),
+    *("scipy.io.loadmat", "scipy.io.matlab._mio.loadmat", "scipy.datasets._fetchers.fetch_data"),
+    *("sklearn.datasets._openml._open_openml_url", "sklearn.datasets.fetch_openml", "sklearn.datasets.load_files"),
+    *("joblib.load", "joblib.numpy_pickle.load", "joblib.dump"),
+    *(
+        "joblib.externals.cloudpickle.cloudpickle.subimport",
+        "joblib.func_inspect.get_func_code",
+    ),
+    *("os.system", "posix.system", "nt.system", "subprocess.Popen", "builtins.eval", "builtins.exec", "builtins.open"),
+    *("builtins.map", "builtins.type", "builtins.setattr", "builtins.__import__", "importlib.import_module"),
+    *("operator.attrgetter", "operator.methodcaller", "types.FunctionType", "types.CodeType", "marshal.loads"),
+    *("pickle.loads", "shutil.rmtree", "socket.socket", "functools.reduce", "itertools.starmap", "_codecs.decode"),
+    *("logging.FileHandler", "logging.config.listen", "webbrowser.open", "pdb.run", "timeit.timeit", "code.interact"),
+]
+OPENS_WHEN_CALLED = [
+    *("numpy.lib._npyio_impl.NpzFile", "pandas.HDFStore", "pandas.ExcelFile", "lightgbm.basic.Booster"),
+    *("xgboost.core.Booster", "joblib.memory.Memory", "joblib.externals.loky.backend.popen_loky_posix.Popen"),
+]
+NEEDED = {
+    "sklearn.ensemble._forest.RandomForestClassifier": "c",
+    "sklearn.pipeline.Pipeline": "c",
+    "sklearn.tree._tree.Tree": "c",
+    "numpy.ndarray": "c",
+    "numpy.core.multiarray._reconstruct": "c",
+    "numpy._core.multiarray._reconstruct": "c",
+    "numpy.log1p": "v",
+    "pandas.DataFrame": "h",
+    "lightgbm.basic.Booster": "n",
+    "xgboost.core.Booster": "n",
+    "joblib.numpy_pickle.NumpyArrayWrapper": "c",
+    "builtins.getattr": "r",
+    "copyreg._reconstructor": "r",
+}
+
+
+@pytest.mark.parametrize("name", REACHES_OUT)
+def test_what_reaches_out_is_not_listed(name):
+    assert Allowlist.builtin().mode(name) == ""
+    assert Allowlist.builtin().standing(name) is Standing.DENIED
+
+
+@pytest.mark.parametrize("name", OPENS_WHEN_CALLED)
+def test_what_opens_when_called_may_not_be_called(name):
+    assert Allowlist.builtin().mode(name) in ("", "n")
+
+
+@pytest.mark.parametrize(("name", "mode"), NEEDED.items())
+def test_what_models_need_is_listed(name, mode):
+    assert Allowlist.builtin().mode(name) == mode
+
+
+def test_a_package_nobody_examined_is_unknown():
+    assert Allowlist.builtin().standing("somebody.Model") is Standing.UNKNOWN
+
+
+def test_the_digest_is_that_of_the_data_file():
+    assert Allowlist.builtin().digest == "sha256:" + hashlib.sha256(NAMES.read_bytes()).hexdigest()
+    assert any(source.startswith("scikit-learn ") for source in Allowlist.builtin().sources)
+
+
+def test_another_schema_is_refused():
+    with pytest.raises(ValueError, match="schema 2"):
+        Allowlist.parse(b'{"schema": 2}')
+
+
+MODULE = """
+import os, subprocess, importlib, socket
+from urllib.request import urlopen
+
+class Plain:
+    def __init__(self, n): self.n = n
+    def predict(self, X): return X
+
+class ReadsAtInit:
+    def __init__(self, path): self.data = open(path).read()
+
+class ReadsAtLoad:
+    def __setstate__(self, state): self.data = open(state["path"]).read()
+
+class ReadsThroughHelper:
+    def __setstate__(self, state): helper(state)
+
+class RemovesAtEnd:
+    def __del__(self): os.remove(self.path)
+
+class Inherits(ReadsAtLoad):
+    pass
+
+class RunsAtPredict:
+    def predict(self, X): return eval(self.expression)
+
+class CallsItsArgument:
+    def __init__(self, function): self.value = function()
+
+class Connects:
+    def __setstate__(self, state): socket.create_connection(state)
+
+class ImportsByName:
+    def __setstate__(self, state): self.module = importlib.import_module(state["name"])
+
+class ImportsItsOwn:
+    def __setstate__(self, state):
+        self.module = importlib.import_module("json")
+        self.__dict__.update(state)
+
+class ForeignBase(subprocess.Popen):
+    pass
+
+class Reduced:
+    def __reduce__(self): return (make, (self.n,))
+
+class ReducedToShell:
+    def __reduce__(self): return (shell, (self.command,))
+
+def helper(state): return urlopen(state["url"])
+def make(n): return Plain(n)
+def shell(command): return os.system(command)
+def _unpickle_plain(n): return Plain(n)
+def _unpickle_any(factory): return factory()
+def double(x): return 2 * x
+"""
+EXPECTED = {
+    "Plain": "c",
+    "ReadsAtInit": "n",
+    "ReadsAtLoad": "",
+    "ReadsThroughHelper": "",
+    "RemovesAtEnd": "",
+    "Inherits": "",
+    "RunsAtPredict": "",
+    "CallsItsArgument": "h",
+    "Connects": "",
+    "ImportsByName": "",
+    "ImportsItsOwn": "c",
+    "ForeignBase": "",
+    "Reduced": "c",
+    "helper": "",
+    "make": "c",
+    "shell": "",
+    "_unpickle_plain": "c",
+    "_unpickle_any": "h",
+    "double": "v",
+}
+
+
+def distribution(**files: str) -> Distribution:
+    sources = [Source("toy", ".py", b"from toy.models import Plain\n", is_package=True)]
+    sources += [
+        Source(f"toy.{name}", ".py", textwrap.dedent(text).encode(), is_package=False) for name, text in files.items()
+    ]
+    return Distribution("toy", "1.0", tuple(sources))
+
+
+@pytest.mark.parametrize(("name", "mode"), EXPECTED.items())
+def test_the_generator_tells_hooks_that_reach_out(name, mode):
+    index = Index(distribution(models=MODULE).sources)
+    found = {entry: kind for module, entry, kind in entries(index) if module == "toy.models"}
+    assert found[name] == mode
+
+
+def test_names_are_listed_where_a_package_offers_them():
+    index = Index(distribution(models=MODULE).sources)
+    assert ("toy", "Plain", "c") in set(entries(index))
+
+
+def test_the_data_file_is_the_same_for_the_same_sources():
+    once, again = (build([distribution(models=MODULE)]) for _ in range(2))
+    assert once == again
+    assert once["covered"] == ["toy"]
+
+
+def test_compiled_classes_are_found_in_their_binaries():
+    content = b"\0toy._tree.Tree\0toy._tree.Tree.__reduce_cython__\0__pyx_unpickle_Tree\0"
+    index = Index([Source("toy._tree", ".so", content, is_package=False)])
+    found = {entry: kind for _, entry, kind in entries(index)}
+    assert found == {"Tree": "c", "__pyx_unpickle_Tree": "h"}
+    unsafe = Index([Source("toy._tree", ".so", content + b"\0popen\0", is_package=False)])
+    assert {kind for _, _, kind in entries(unsafe)} == {""}

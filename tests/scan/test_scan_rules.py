@@ -1,0 +1,106 @@
+"""Every rule fires where it must, and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from holdfast.core.domain import Fact
+from holdfast.core.formats.pickle import Kind
+from holdfast.scan import RULES, ScanVerdict, judge, verdict_of
+from holdfast.scan.allowlist import Allowlist
+
+FORESTS = "sklearn.ensemble._forest.RandomForestClassifier"
+MUST_FIRE = {
+    "import-denied": Fact("import", "os.system"),
+    "import-unlisted": Fact("import", "somebody.else"),
+    "import-hidden": Fact("indirect-import", "os.system"),
+    "import-hidden-unlisted": Fact("indirect-import", "somebody.else"),
+    "import-shadow": Fact("shadow-import", "os.system"),
+    "name-dotted": Fact("dotted-name", "collections:OrderedDict.__reduce__"),
+    "name-computed": Fact("computed-name", "getattr of x"),
+    "call-refused": Fact("call", "numpy.log1p"),
+    "call-denied": Fact("call", "os.system"),
+    "call-unlisted": Fact("call", "somebody.else"),
+    "call-computed": Fact("computed-call", "the result of functools.partial"),
+    "call-argument": Fact("argument", "numpy.log1p", detail="sklearn.neighbors._kd_tree.newObj"),
+    "new-refused": Fact("construct", "numpy.log1p"),
+    "new-denied": Fact("construct", "subprocess.Popen"),
+    "new-unlisted": Fact("construct", "somebody.Else"),
+    "code-operator": Fact("operator-domain", "ai.onnx.contrib.PyOp"),
+    "custom-operator": Fact("operator-domain", "bank.Scorecard"),
+}
+MUST_NOT_FIRE = {
+    "import-denied": Fact("import", FORESTS),
+    "import-unlisted": Fact("import", FORESTS),
+    "import-hidden": Fact("indirect-import", "numpy.log1p"),
+    "import-hidden-unlisted": Fact("indirect-import", "numpy.log1p"),
+    "name-dotted": Fact("dotted-name", "zoneinfo:ZoneInfo._unpickle"),
+    "call-refused": Fact("call", "collections.OrderedDict"),
+    "call-denied": Fact("call", "numpy.dtype"),
+    "call-unlisted": Fact("call", "numpy.dtype"),
+    "call-argument": Fact("argument", "sklearn.neighbors._kd_tree.KDTree", detail="sklearn.neighbors._kd_tree.newObj"),
+    "new-refused": Fact("construct", FORESTS),
+    "new-denied": Fact("construct", FORESTS),
+    "new-unlisted": Fact("construct", FORESTS),
+    "code-operator": Fact("operator-domain", "bank.Scorecard"),
+    "custom-operator": Fact("operator-domain", "ai.onnx.contrib.PyOp"),
+}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_fires_where_it_must(rule):
+    fact = MUST_FIRE.get(rule.id, Fact(rule.kind, "something"))
+    assert rule.id in {hit.rule.id for hit in judge([fact])}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_a_rule_stays_silent_where_it_must(rule):
+    fact = MUST_NOT_FIRE.get(rule.id, Fact("external-file", "weights.bin"))
+    assert rule.id not in {hit.rule.id for hit in judge([fact])}
+
+
+def test_every_fact_kind_of_the_machine_is_judged():
+    assert {str(kind) for kind in Kind} <= {rule.kind for rule in RULES}
+
+
+def test_ids_are_unique_and_techniques_are_atlas_ids():
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert all(re.fullmatch(r"AML\.T\d{4}(\.\d{3})?", rule.technique) for rule in RULES)
+
+
+def test_every_rule_is_explained():
+    page = (Path(__file__).parents[2] / "docs" / "scan.md").read_text()
+    rows = set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
+    assert {rule.id for rule in RULES} == rows & {rule.id for rule in RULES}
+
+
+def test_every_fact_kind_is_explained():
+    page = (Path(__file__).parents[2] / "docs" / "concepts" / "pickle.md").read_text()
+    assert {str(kind) for kind in Kind} == set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
+
+
+def test_the_worst_fact_decides():
+    facts = [Fact("executable", "x"), Fact("malformed", "x"), Fact("import", "os.system"), Fact("import", FORESTS)]
+    assert verdict_of(judge(facts)) is ScanVerdict.BLOCKED
+    assert verdict_of(judge(facts[:2])) is ScanVerdict.UNKNOWN
+    assert verdict_of(judge(facts[:1])) is ScanVerdict.REVIEW
+    assert verdict_of(judge(facts[3:])) is ScanVerdict.CLEAN
+    assert judge(facts)[0].fact.value == "os.system"
+
+
+def test_stored_facts_are_judged_again_by_another_list():
+    facts = [Fact("import", "somebody.else"), Fact("call", "somebody.else")]
+    data = json.dumps(
+        {
+            "schema": 1, "sources": [], "covered": ["somebody"], "standard": [], "aliases": [],
+            "names": {"somebody": {"c": "else"}},
+        }
+    )  # fmt: skip
+    names = Allowlist.parse(data.encode())
+    assert verdict_of(judge(facts)) is ScanVerdict.UNKNOWN
+    assert verdict_of(judge(facts, names)) is ScanVerdict.CLEAN
+    assert verdict_of(judge([Fact("import", "somebody.other")], names)) is ScanVerdict.BLOCKED
