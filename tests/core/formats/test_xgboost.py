@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import xgboost as xgb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 from holdfast.core.domain.transform import Columns, Opaque, Ordinal, Passthrough
 from holdfast.core.errors import FormatError
@@ -21,6 +23,13 @@ from holdfast.core.formats.xgboost import read_json, read_ubj
 N = 800
 TYPES = ["q", "q", "q", "q", "c", "c"]
 ODD_CODES = [-1, -0.5, 0.5, 1.5, 31, 1e6, 2**24, 2**25, 2**31, 1e30, -1e9, 5.999]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """OpenMP threads that wait for each other on a busy machine make seconds out of milliseconds."""
+    with threadpool_limits(1):
+        yield
 
 
 def rows(seed: int = 0) -> np.ndarray:
@@ -121,7 +130,8 @@ def test_vector_leaves_are_read() -> None:
     X = rows()
     y = np.stack([Y, Y**2], 1)
     plain = xgb.DMatrix(X, y)
-    booster = xgb.train({"objective": "reg:squarederror", "multi_strategy": "multi_output_tree"}, plain, 6)
+    params = {"objective": "reg:squarederror", "multi_strategy": "multi_output_tree", "nthread": 1}
+    booster = xgb.train(params, plain, 6)
     for model in both(booster):
         assert model.ensemble.leaf.shape[1] == 2
         assert np.array_equal(margins(model.ensemble, X), booster.predict(plain, output_margin=True))
@@ -234,7 +244,8 @@ def test_credit_margins_are_the_librarys(shared: Path) -> None:
     pd = pytest.importorskip("pandas")
     frame = pd.read_parquet(shared / "data/tabular/uci_default_credit.parquet")
     X, y = frame.iloc[:, 1:-1].to_numpy(np.float64), frame.iloc[:, -1].to_numpy().astype(int)
-    booster = xgb.train({"objective": "binary:logistic", "max_depth": 6, "eta": 0.1}, xgb.DMatrix(X, y), 100)
+    params = {"objective": "binary:logistic", "max_depth": 6, "eta": 0.1, "nthread": 1}
+    booster = xgb.train(params, xgb.DMatrix(X[::3], y[::3]), 100)
     wanted = booster.predict(xgb.DMatrix(X), output_margin=True)
     for model in both(booster):
         assert np.array_equal(margins(model.ensemble, X)[:, 0], wanted)

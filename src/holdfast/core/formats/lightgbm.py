@@ -27,7 +27,7 @@ MAX_TREE_LINES = 22
 
 _TREE = b"Tree="
 _END = b"end of trees"
-_NUMBERS = re.compile(rb"[0-9eE+\-. ]*")
+_NUMBERS = re.compile(rb"(?:[0-9eE+\-. ]|inf\b)*")
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _NONE, _ZERO, _NAN = 0, 1, 2
 """Missing types: a NaN counts as zero; zero and NaN are missing; NaN is missing."""
@@ -144,7 +144,7 @@ def _fields(block: bytes, index: int) -> dict[str, bytes]:
     return found
 
 
-def _numbers(name: str, text: bytes, size: int | None) -> Floats:
+def _numbers(name: str, text: bytes, size: int | None, *, infinite: bool = False) -> Floats:
     if not _NUMBERS.fullmatch(text):
         raise inconsistent(KIND, f"'{name}' holds something else than numbers")
     try:
@@ -153,7 +153,7 @@ def _numbers(name: str, text: bytes, size: int | None) -> Floats:
         raise inconsistent(KIND, f"'{name}' holds something else than numbers") from fault
     if size is not None and array.size != size:
         raise inconsistent(KIND, f"'{name}' has {array.size:,} values, not {size:,}")
-    if not np.isfinite(array).all():
+    if not infinite and not np.isfinite(array).all():
         raise inconsistent(KIND, f"'{name}' holds a number that is not finite")
     return array
 
@@ -222,7 +222,8 @@ def _tree(block: bytes, index: int, output: int, missing: _Missing, members: _Bu
     categorical = (decisions & _CATEGORICAL) != 0
     kinds = np.where(categorical, _NONE, (decisions >> 2) & 3)
     missing.see(kinds[~categorical])
-    thresholds = _numbers("threshold", _field(fields, "threshold"), inner)
+    # A split between missing and everything else has the threshold "inf".
+    thresholds = _numbers("threshold", _field(fields, "threshold"), inner, infinite=True)
     flushed = _flush(thresholds)
     default_left = np.where(kinds == _NONE, flushed >= 0.0, (decisions & _DEFAULT_LEFT) != 0) & ~categorical
     leaf = np.concatenate((np.zeros(inner), values))
