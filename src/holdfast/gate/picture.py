@@ -1,0 +1,73 @@
+"""A gate run as one page of HTML: verdicts, reasons, and how robust each model is, as plots with their tables.
+
+One file without scripts or outside parts, so that it can be kept as an artifact of the pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from holdfast.core.domain import Measurement, to_iso
+from holdfast.core.report import GateReport, ModelReport
+from holdfast.core.report.escape import html
+from holdfast.core.report.plot import Plot, Series
+from holdfast.core.report.words import label, short
+
+DRAWN: Final = (
+    ("evasion.robust_recall", "Caught cases that stay caught", "linf", "largest change, share of a column's range"),
+)
+_STYLE: Final = (
+    "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}"
+    "table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #bbb;padding:.3rem .6rem;text-align:left}"
+    "svg{max-width:40rem;width:100%}.failed{color:#8a1c1c}.unknown{color:#7a5200}.passed{color:#1b5e20}"
+)
+
+
+def picture(report: GateReport) -> str:
+    """The page. Colour repeats what a word says and never says it alone."""
+    verdict = report.verdict.value
+    until = "" if report.valid_until is None else f", valid until {to_iso(report.valid_until)}"
+    lines = [
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f"<title>Holdfast gate: {verdict}</title><style>{_STYLE}</style></head><body>",
+        f'<h1>Gate: <span class="{verdict}">{verdict}</span></h1>',
+        f"<p>{'Blocked' if report.blocks else 'May go'}, as of {to_iso(report.as_of)}{until}.</p>",
+    ]
+    for item in report.models:
+        lines += _model(item)
+    return "\n".join([*lines, "</body></html>", ""])
+
+
+def plots(item: ModelReport) -> tuple[Plot, ...]:
+    """What can be drawn of a model's measurements."""
+    seen = [one for result in item.results for one in result.measurements]
+    drawn = (_plot(item, seen, *what) for what in DRAWN)
+    return tuple(plot for plot in drawn if plot is not None)
+
+
+def _plot(item: ModelReport, seen: Sequence[Measurement], name: str, title: str, axis: str, words: str) -> Plot | None:
+    points = sorted((one.at[axis], one.value) for one in seen if one.name == name and axis in one.at)
+    if len(points) < 2:
+        return None
+    first, last = points[0], points[-1]
+    description = f"{name} goes from {first[1]:.3g} at {axis}={first[0]:g} to {last[1]:.3g} at {axis}={last[0]:g}"
+    return Plot(f"{title}: {item.model}", description, words, "share", "line", (Series(name, tuple(points)),))
+
+
+def _model(item: ModelReport) -> Iterable[str]:
+    verdict = item.judgement.verdict.value
+    yield f'<h2>{html(item.model)}: <span class="{verdict}">{verdict}</span></h2>'
+    yield f"<p>Version {html(short(item.version))}, policy {html(item.judgement.policy)}.</p>"
+    if item.reasons:
+        rows = [(reason.rule, label(reason), reason.why, reason.fix) for reason in item.reasons]
+        yield from _table(("rule", "verdict", "why", "fix"), rows)
+    for plot in plots(item):
+        yield plot.svg()
+        yield from _table(*plot.table())
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
+    yield f"<table><thead><tr>{''.join(f'<th>{html(cell)}</th>' for cell in head)}</tr></thead><tbody>"
+    yield from (f"<tr>{''.join(f'<td>{html(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    yield "</tbody></table>"
