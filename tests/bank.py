@@ -65,7 +65,7 @@ def write(folder: Path, *, n: int = 3000) -> Parts:
     )
 
 
-def train(parts: Parts) -> None:
+def train(parts: Parts, *, rounds: int = 30) -> None:
     """Train and save an XGBoost model, as a user would."""
     import xgboost
 
@@ -73,5 +73,5 @@ def train(parts: Parts) -> None:
     columns = target.features(target.train)
     X = np.column_stack([columns[name] for name in columns])
     data = xgboost.DMatrix(X, target.labels(target.train), feature_names=list(columns))
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "eta": 0.2, "nthread": 1}, data, 30)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "eta": 0.2, "nthread": 1}, data, rounds)
     booster.save_model(parts.artifact)

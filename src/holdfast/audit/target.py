@@ -74,20 +74,18 @@ class Target:
         return self.parts.test is None or self.parts.test == self.parts.train
 
     def features(self, table: Table) -> Columns:
-        """The model's input columns of a table: without the label and the dropped columns."""
-        return table.drop([name for name in (self._label, *self.parts.drop) if name in table.names]).columns
+        """The model's input columns of a table: without the label and the dropped columns. Raises DataError."""
+        others = (self._label, *self.parts.drop)
+        for name in others:
+            self._refuse_absent(name, table)
+        columns: Columns = table.drop(others).columns
+        return columns
 
     def labels(self, table: Table) -> NDArray[np.int64]:
         """(n,) class numbers. Raises DataError where the label column is absent, missing in rows or not classes."""
         import numpy as np
 
-        if self._label not in table.names:
-            raise DataError(
-                f"there is no label column '{self._label}' in the data of '{self.model.name}'",
-                cause=f"the columns are {', '.join(table.names[:30])}",
-                fix=suggest(self._label, table.names),
-                code="HF-DAT-020",
-            )
+        self._refuse_absent(self._label, table)
         values = table.columns[self._label]
         classes = np.asarray([_as_class(value) for value in np.unique(values[~_missing(values)])])
         if _missing(values).any() or (classes < 0).any() or classes.size < 2:
@@ -182,6 +180,15 @@ class Target:
         if model.transforms:
             return model.transforms
         return (Columns((Branch(self.input_names, (Passthrough(),)),)),)
+
+    def _refuse_absent(self, name: str, table: Table) -> None:
+        if name not in table.names:
+            raise DataError(
+                f"there is no column '{name}' in the data of '{self.model.name}'",
+                cause=f"the columns are {', '.join(table.names[:30])}",
+                fix=f"{suggest(name, table.names)} It is named under data: in the manifest",
+                code="HF-DAT-020",
+            )
 
     @property
     def _label(self) -> str:
