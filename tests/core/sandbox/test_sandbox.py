@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import signal
 import subprocess
@@ -60,6 +61,12 @@ def dumped(model: object) -> bytes:
 
 def both(probability: np.ndarray) -> np.ndarray:
     return np.stack([1 - probability.astype(float), probability.astype(float)], axis=1)
+
+
+def ask_twice(artifact: bytes, kind: str, data: dict[str, np.ndarray]) -> tuple[Prediction, Prediction]:
+    """Probabilities and margins, from one process."""
+    with Sandbox().open(artifact, kind, list(data)) as session:
+        return session.predict(data), session.predict(data, margin=True)
 
 
 def ask(artifact: bytes, kind: str, data: dict[str, np.ndarray], margin: bool = False) -> Prediction:
@@ -128,11 +135,10 @@ def test_lightgbm_as_the_library(objective: str, target: np.ndarray) -> None:
     booster = lightgbm.train(parameters, lightgbm.Dataset(MIXED, label=target), 10)
     artifact = booster.model_to_string().encode()
     plain = booster.predict(MIXED, num_threads=1)
-    answer = ask(artifact, "lightgbm-text", mixed_columns())
+    answer, raw = ask_twice(artifact, "lightgbm-text", mixed_columns())
     expected = both(plain) if objective == "binary" else plain.reshape(N, -1)
     assert np.array_equal(answer.scores, expected)
     assert answer.classes == {"binary": (0, 1), "multiclass": (0, 1, 2), "regression": ()}[objective]
-    raw = ask(artifact, "lightgbm-text", mixed_columns(), margin=True)
     assert np.array_equal(raw.scores, booster.predict(MIXED, raw_score=True, num_threads=1).reshape(N, -1))
 
 
@@ -149,10 +155,10 @@ def test_a_pipeline_gets_its_named_columns_and_text() -> None:
     model, frame = pipeline()
     given = {name: values for name, values in mixed_columns().items() if name != "code"}
     for kind, artifact in (("joblib", dumped(model)), ("pickle", pickle.dumps(model))):
-        answer = ask(artifact, kind, given)
+        answer, raw = ask_twice(artifact, kind, given)
         assert np.allclose(answer.scores, model.predict_proba(frame), rtol=0, atol=1e-12)
         assert answer.classes == (0, 1)
-    assert np.allclose(ask(dumped(model), "joblib", given, margin=True).scores[:, 0], model.decision_function(frame))
+        assert np.allclose(raw.scores[:, 0], model.decision_function(frame))
 
 
 @pytest.mark.parametrize(
@@ -169,14 +175,17 @@ def test_estimators_in_joblib(model: object) -> None:
     labels = np.array(["bad", "good"])[Y]
     labels = Y if isinstance(model, xgboost.XGBClassifier) else labels
     model.fit(NUMBERS, labels)
-    answer = ask(dumped(model), "joblib", columns(NUMBERS))
+    answer, raw = ask_twice(dumped(model), "joblib", columns(NUMBERS))
     assert np.array_equal(answer.scores, model.predict_proba(NUMBERS).astype(float))
     assert answer.classes == tuple(model.classes_.tolist())
-    raw = ask(dumped(model), "joblib", columns(NUMBERS), margin=True).scores
     if isinstance(model, xgboost.XGBClassifier):
-        assert np.array_equal(raw[:, 0], model.predict(NUMBERS, output_margin=True))
-    if isinstance(model, lightgbm.LGBMClassifier):
-        assert np.array_equal(raw[:, 0], model.predict(NUMBERS, raw_score=True))
+        assert np.array_equal(raw.scores[:, 0], model.predict(NUMBERS, output_margin=True))
+    elif isinstance(model, lightgbm.LGBMClassifier):
+        assert np.array_equal(raw.scores[:, 0], model.predict(NUMBERS, raw_score=True))
+    elif isinstance(model, HistGradientBoostingClassifier):
+        assert np.array_equal(raw.scores[:, 0], model.decision_function(NUMBERS))
+    else:
+        assert np.array_equal(raw.scores, answer.scores), "a forest has no margin"
 
 
 def test_estimators_without_probabilities() -> None:
@@ -334,6 +343,14 @@ def test_a_killed_caller_leaves_nothing_behind(tmp_path: Path) -> None:
     while time.monotonic() < deadline and Path(f"/proc/{warden}").exists():
         time.sleep(0.02)
     assert not Path(f"/proc/{warden}").exists()
+
+
+def test_a_killed_warden_takes_the_worker_along(box: Box) -> None:
+    session = box().open(dumped(LinearRegression().fit(NUMBERS.to_numpy(), Y)), "joblib", list("wxyz"))
+    os.kill(session._process._popen.pid, signal.SIGKILL)
+    with pytest.raises(TargetError) as caught:
+        session.predict(columns(NUMBERS))
+    assert caught.value.reason == "crash"
 
 
 def test_a_closed_session_answers_no_more(box: Box) -> None:
