@@ -65,3 +65,7 @@ def test_what_json_cannot_say_is_refused(value: Any) -> None:
 
 def test_a_digest_names_its_algorithm() -> None:
     assert digest_bytes(b"") == "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_a_name_out_of_a_hostile_file_has_a_digest_of_its_own() -> None:
+    assert len({digest("a\ud800"), digest("a\udcff"), digest("a"), digest("a\\ud800")}) == 4

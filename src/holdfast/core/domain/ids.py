@@ -22,8 +22,12 @@ def new_id(prefix: str, clock: Clock) -> str:
 
 
 def canonical_json(value: JSONValue) -> bytes:
-    """One byte string for one value: sorted keys, no spaces, UTF-8. Raises ValueError on NaN or infinity."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """One byte string for one value: sorted keys, no spaces, UTF-8. Raises ValueError on NaN or infinity.
+
+    Names out of hostile files may hold lone surrogates; they are encoded as they are, so that every name has a digest.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "surrogatepass")
 
 
 def digest_bytes(data: bytes) -> str:

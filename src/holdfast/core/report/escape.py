@@ -43,8 +43,15 @@ def html(text: object, limit: int = MAX_LENGTH) -> str:
 
 def uri(path: str) -> str:
     """A path as a URI reference: relative stays relative, an absolute one gets its scheme."""
-    plain = path.replace("\\", "/")
-    if re.match(r"[A-Za-z]:/", plain):
-        return "file:///" + plain[:2] + quote(plain[2:])
-    quoted = quote(plain.removeprefix("./"), errors="surrogateescape")
-    return f"file://{quoted}" if plain.startswith("/") else quoted
+    if re.match(r"[A-Za-z]:[\\/]", path):
+        return "file:///" + path[:2] + quote(path[2:].replace("\\", "/"))
+    quoted = quote(_bytes(path.removeprefix("./")))
+    return f"file://{quoted}" if path.startswith("/") else quoted
+
+
+def _bytes(path: str) -> bytes:
+    """The bytes of a file name; names that were no UTF-8 reach us with surrogates in their place."""
+    try:
+        return path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return path.encode("utf-8", "surrogatepass")

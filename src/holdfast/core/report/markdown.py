@@ -57,7 +57,7 @@ def _gate(report: GateReport) -> Iterable[str]:
     for item in report.models:
         yield f"### {markdown(item.model)}: {_marked(item.judgement.verdict.value)}"
         yield ""
-        yield f"Version {short(item.version)}, policy {markdown(item.judgement.policy)}."
+        yield f"Version {markdown(short(item.version))}, policy {markdown(item.judgement.policy)}."
         yield ""
         rows = [
             (markdown(reason.rule), _marked(label(reason)), markdown(reason.why), markdown(reason.fix))
@@ -73,7 +73,7 @@ def _audit(report: AuditReport) -> Iterable[str]:
     yield f"As of {to_iso(report.as_of)}."
     yield ""
     for item in report.models:
-        yield f"### {markdown(item.model)} {short(item.version)}"
+        yield f"### {markdown(item.model)} {markdown(short(item.version))}"
         yield ""
         rows = [
             (found.severity.value, markdown(found.rule), markdown(found.technique or ""), markdown(found.message))
