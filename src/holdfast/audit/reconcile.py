@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from holdfast.core.store import Store
     from holdfast.core.store.transaction import Transaction
 
-LEASE_S = 30
+LEASE_S = 10
+"""How long after a killed audit another one waits for its work; renewed three times within."""
 _STEP_S = 0.2
 
 Place = tuple[str, str]
