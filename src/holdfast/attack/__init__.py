@@ -1,0 +1,32 @@
+"""Adversarial tests of a model: over a target, a contract, a goal and a budget.
+
+Importing the room costs nothing; kernels are loaded by the first attack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from holdfast.attack.interface import Budget, EvasionResult, Goal
+    from holdfast.attack.run import attack, robust_share
+    from holdfast.attack.target import TreeTarget
+
+__all__ = ["Budget", "EvasionResult", "Goal", "TreeTarget", "attack", "robust_share"]
+
+_HOMES = {
+    "Budget": "interface",
+    "EvasionResult": "interface",
+    "Goal": "interface",
+    "TreeTarget": "target",
+    "attack": "run",
+    "robust_share": "run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

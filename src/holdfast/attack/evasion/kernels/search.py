@@ -1,0 +1,353 @@
+"""The search: climb the gap inside a box, bisect on the box, pull back what was not needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from holdfast.attack.evasion.kernels.bound import best_case
+from holdfast.attack.evasion.kernels.jit import RealArray, ints, kernel, reals, whole
+from holdfast.attack.evasion.kernels.moves import (
+    GAIN,
+    best_line,
+    best_single,
+    foreseen,
+    measured,
+    step_all,
+    step_pair,
+    tie,
+)
+from holdfast.attack.evasion.kernels.row import (
+    begin,
+    copy,
+    draw,
+    gap,
+    gap_at,
+    keep,
+    look,
+    move_to,
+    open_reach,
+    place,
+    reset,
+    spent,
+)
+from holdfast.attack.evasion.kernels.rules import (
+    assign,
+    changes_hold,
+    distance,
+    drop,
+    row_cost,
+    row_distance,
+    single_holds,
+)
+from holdfast.attack.evasion.kernels.state import State
+
+MAX_STEPS = 200
+"""Steps of one climb: each raises the gap, so this only bounds pathological models."""
+STIRRED_SHARE = 0.3
+
+
+@kernel
+def climb(s: State, radius: float) -> bool:
+    """Steepest ascent of the gap from the present row inside the box; whether it arrived."""
+    for _ in range(MAX_STEPS):
+        look(s)
+        now = gap(s, reals(s.out))
+        if now > s.aim_guard:
+            return True
+        if spent(s) or not _advance(s, radius, now):
+            return False
+    return False
+
+
+@kernel
+def _advance(s: State, radius: float, now: float) -> bool:
+    """One step up: the best single or tied move; where none gains, a repairing move, then a pair."""
+    column, slot, found = best_single(s, radius, reals(s.out), reals(s.delta))
+    alone = column >= 0 and found > now + GAIN
+    line, value = best_line(s, 0, s.n_base, radius, found if alone else now)
+    if line < 0 and not alone:
+        line, value = best_line(s, s.n_base, s.n_lines, radius, now)
+    if line >= 0:
+        tie(s, line, value)
+        keep(s)
+        return True
+    if alone:
+        if found > s.aim_guard or s.eager == 0 or not step_all(s, radius, found):
+            move_to(s, column, slot)
+        return True
+    return step_pair(s, radius, now)
+
+
+@kernel
+def pull_back(s: State) -> float:
+    """Give back whatever change the arrival does not need, the farthest column first; the distance that remains."""
+    open_reach(s, row_distance(s))
+    for _ in range(MAX_STEPS):
+        look(s)
+        if spent(s) or not (_shorten_single(s) or _shorten_line(s) or _unswap(s)):
+            break
+    return row_distance(s)
+
+
+@kernel
+def _shorten_single(s: State) -> bool:
+    """Move one column nearer to where it was, still beyond the decision: the farthest that can."""
+    chosen, chosen_slot, chosen_far = -1, -1, 0.0
+    for p in range(s.n_plain):
+        column = ints(s.plain)[p]
+        away = distance(s, column, reals(s.x)[column])
+        if away > chosen_far:
+            slot = _nearer_slot(s, column, away)
+            if slot >= 0:
+                chosen, chosen_slot, chosen_far = column, slot, away
+    if chosen < 0:
+        return False
+    move_to(s, chosen, chosen_slot)
+    return True
+
+
+@kernel
+def _nearer_slot(s: State, column: int, away: float) -> int:
+    """The slot nearest to where a column was, nearer than `away`, that keeps the row beyond the decision; else -1."""
+    far, start = reals(s.far), ints(s.start)[column]
+    own = start + ints(s.bins)[column]
+    nearest, chosen = away, -1
+    for slot in range(start, start + ints(s.size)[column] + 1):
+        if far[slot] < nearest:
+            arrived = slot == own or gap_at(s, reals(s.out), reals(s.delta), slot) > s.aim_guard
+            if arrived and single_holds(s, column, reals(s.value)[slot]):
+                nearest, chosen = far[slot], whole(slot)
+    return chosen
+
+
+@kernel
+def _shorten_line(s: State) -> bool:
+    """Take tied columns back together, where that neither lengthens the way nor costs as much."""
+    far, cost = row_distance(s), row_cost(s)
+    for line in range(s.n_lines):
+        primary = ints(s.primary)[line]
+        away = distance(s, primary, reals(s.x)[primary]) if primary >= 0 else 0.0
+        if away > 0.0 and (line < s.n_base or _partner_moved(s, line)):
+            start = ints(s.start)[primary]
+            for slot in range(start, start + ints(s.size)[primary] + 1):
+                if reals(s.far)[slot] < away:
+                    if tie(s, line, reals(s.value)[slot]) and _cheaper(s, far, cost):
+                        keep(s)
+                        return True
+                    drop(s)
+    return False
+
+
+@kernel
+def _partner_moved(s: State, line: int) -> bool:
+    partner = ints(s.step_partner)[ints(s.step_at)[line]]
+    return partner != ints(s.primary)[line] and reals(s.x)[partner] != reals(s.was)[partner]
+
+
+@kernel
+def _cheaper(s: State, far: float, cost: float) -> bool:
+    """Whether the pending changes are worth keeping."""
+    saves = row_distance(s) <= far and row_cost(s) < cost - GAIN
+    return saves and foreseen(s) > s.aim_guard and measured(s) > s.aim_guard
+
+
+@kernel
+def _unswap(s: State) -> bool:
+    """Give a one-hot group its first member back."""
+    for line in range(s.n_lines):
+        if ints(s.primary)[line] < 0:
+            group = -1 - ints(s.primary)[line]
+            first = ints(s.member_at)[group]
+            for at in range(first, ints(s.member_at)[group + 1]):
+                column = ints(s.member)[at]
+                if reals(s.was)[column] == 1.0 and reals(s.x)[column] != 1.0:
+                    if tie(s, line, float(at - first)) and measured(s) > s.aim_guard:
+                        keep(s)
+                        return True
+                    drop(s)
+    return False
+
+
+@kernel
+def _retreat(s: State, radius: float) -> bool:
+    """Start from the best row so far, its far columns drawn into the box; False where the contract forbids that."""
+    copy(reals(s.x), reals(s.best), s.n_columns)
+    place(s)
+    for column in range(s.n_columns):
+        if distance(s, column, reals(s.x)[column]) > radius:
+            assign(s, column, reals(s.value)[_outermost(s, column, radius)])
+    possible = changes_hold(s) and row_distance(s) <= radius
+    keep(s)
+    return possible
+
+
+@kernel
+def _outermost(s: State, column: int, radius: float) -> int:
+    """The allowed slot inside the box nearest to the column's present bin."""
+    far, start = reals(s.far), ints(s.start)[column]
+    own, best, apart = start + ints(s.bins)[column], start, -1
+    for slot in range(start, start + ints(s.size)[column] + 1):
+        if far[slot] <= radius and (apart < 0 or abs(slot - own) < apart):
+            best, apart = whole(slot), abs(slot - own)
+    return best
+
+
+@kernel
+def _stir(s: State, radius: float) -> None:
+    """Move some of the free columns anywhere inside the box, as far as the relations allow."""
+    for p in range(s.n_plain):
+        column = ints(s.plain)[p]
+        low, high = ints(s.reach_low)[column], ints(s.reach_high)[column]
+        if draw(s) < STIRRED_SHARE and low < high:
+            slot = ints(s.start)[column] + low + whole(draw(s) * (high - low))
+            if reals(s.far)[slot] <= radius and single_holds(s, column, reals(s.value)[slot]):
+                move_to(s, column, slot)
+
+
+@kernel
+def _arrive(s: State, radius: float) -> bool:
+    """Whether a climb inside the box arrives, from the best row so far or from the row itself."""
+    open_reach(s, radius)
+    s.eager = 1
+    if np.isfinite(radius) and _retreat(s, radius) and climb(s, radius):
+        return True
+    reset(s)
+    return climb(s, radius)
+
+
+@kernel
+def _arrive_hard(s: State, radius: float) -> bool:
+    """Whether a slower climb arrives, one column at a time, or one from a stirred row."""
+    open_reach(s, radius)
+    s.eager = 0
+    if np.isfinite(radius) and _retreat(s, radius) and climb(s, radius):
+        return True
+    reset(s)
+    if climb(s, radius):
+        return True
+    s.eager = 1
+    for k in range(s.restarts):
+        if not (k % 2 == 0 and np.isfinite(radius) and _retreat(s, radius)):
+            reset(s)
+        _stir(s, radius)
+        if climb(s, radius):
+            return True
+    return False
+
+
+@kernel
+def _settle(s: State) -> float:
+    """Pull back an arrival and remember it; its distance."""
+    found = pull_back(s)
+    copy(reals(s.best), reals(s.x), s.n_columns)
+    return found
+
+
+@kernel
+def search_row(s: State) -> tuple[float, float]:
+    """The least distance found at which the row in `was` arrives, the moved row in `best`; inf where none was found.
+
+    And a floor: the greatest distance below which provably no row arrives.
+    """
+    copy(reals(s.best), reals(s.was), s.n_columns)
+    if not begin(s):
+        return np.inf, 0.0
+    open_reach(s, 0.0)
+    look(s)
+    if gap(s, reals(s.out)) > s.aim_guard:
+        return 0.0, 0.0
+    if _hopeless(s, np.inf):
+        return np.inf, np.inf
+    found = np.inf
+    if _arrive(s, np.inf) or _arrive_hard(s, np.inf):
+        found = _settle(s)
+    high = _rising(s, found)
+    floor = _first_hopeful(s, high)
+    low = floor
+    while low < high and not spent(s) and np.isfinite(found):
+        middle = (low + high) // 2
+        if _arrive(s, reals(s.radii)[middle]):
+            found = _settle(s)
+            high = _fewer(s, high, found)
+        else:
+            low = middle + 1
+    while floor < high and not spent(s) and np.isfinite(found) and _arrive_hard(s, reals(s.radii)[high - 1]):
+        found = _settle(s)
+        high = _fewer(s, high, found)
+    return found, reals(s.radii)[floor] if floor < high else found
+
+
+@kernel
+def _fewer(s: State, size: int, below: float) -> int:
+    """How many of the first `size` radii are less than `below`."""
+    while size > 0 and reals(s.radii)[size - 1] >= below:
+        size -= 1
+    return size
+
+
+@kernel
+def _hopeless(s: State, radius: float) -> bool:
+    """Whether no row in the box can arrive."""
+    open_reach(s, radius)
+    return best_case(s) <= -s.aim_guard
+
+
+@kernel
+def _first_hopeful(s: State, size: int) -> int:
+    """How many of the rising `radii` are too small for any arrival."""
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        if _hopeless(s, reals(s.radii)[middle]):
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def _rising(s: State, below: float) -> int:
+    """Fill `radii` with the distances, in rising order, at which some bin comes into reach; how many."""
+    size = 0
+    for slot in range(s.n_slots):
+        if 0.0 < reals(s.far)[slot] < below:
+            reals(s.radii)[size] = reals(s.far)[slot]
+            size += 1
+    _sort(reals(s.radii), size)
+    return size
+
+
+@kernel
+def _sort(values: RealArray, size: int) -> None:
+    """Heap sort."""
+    for root in range(size // 2 - 1, -1, -1):
+        _sift(values, root, size)
+    for end in range(size - 1, 0, -1):
+        values[0], values[end] = values[end], values[0]
+        _sift(values, 0, end)
+
+
+@kernel
+def _sift(values: RealArray, root: int, size: int) -> None:
+    while 2 * root + 1 < size:
+        child = 2 * root + 1
+        if child + 1 < size and values[child] < values[child + 1]:
+            child += 1
+        if values[root] >= values[child]:
+            return
+        values[root], values[child] = values[child], values[root]
+        root = child
+
+
+@kernel
+def search_rows(s: State, count: int) -> None:
+    """Search each of the `count` rows in `rows`; fills `moved`, `distances`, `spent`."""
+    width = s.n_columns
+    for i in range(count):
+        s.random = ints(s.seeds)[i]
+        for column in range(width):
+            reals(s.was)[column] = reals(s.rows)[i * width + column]
+        reals(s.distances)[i], reals(s.floors)[i] = search_row(s)
+        for column in range(width):
+            reals(s.moved)[i * width + column] = reals(s.best)[column]
+        ints(s.spent)[i] = s.visited

@@ -1,0 +1,207 @@
+"""All that a search holds in its hands, as one record: the model, the contract, the goal, and one row's state.
+
+Columns c of d, slots (bins of all columns side by side, column c at start[c] .. start[c] + size[c], the last for
+missing values), nodes N, trees T, outputs K, relations C with rows R, derived columns D. `*_at` are offsets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_type_hints
+
+import numpy as np
+
+from holdfast.attack.evasion.kernels.jit import Ints, Reals, Shorts, Words
+
+LEVEL, TOP = 0, 1
+
+
+class State:
+    """What a kernel sees as `s`. Addresses are read by `reals(s.low)` and the like; numbers directly."""
+
+    # the model
+    n_trees: int
+    n_outputs: int
+    width: int
+    """Values per leaf: K for vector leaves else 1."""
+    nodes: Shorts
+    """(N, 4) column (-1 at leaves), cut (-1 - offset into `mask` for masked tests), left, right."""
+    default_left: Ints
+    mask: Words
+    leaf: Reals
+    """(N, width)"""
+    roots: Ints
+    output: Ints
+    """(T,) output a tree adds to, -1 for vector leaves."""
+    base: Reals
+
+    # its bins
+    n_columns: int
+    n_slots: int
+    start: Ints
+    size: Ints
+    low: Reals
+    high: Reals
+    """(slots,) least and greatest value of a bin."""
+    masked: Ints
+    word: Ints
+    """(d + 1,) first of the mask words of each column's bins."""
+
+    # the contract
+    kind: Ints
+    move: Ints
+    least: Reals
+    most: Reals
+    missing: Ints
+    scale: Reals
+    cost: Reals
+    derived: Ints
+    """(d,) per column."""
+    affected_at: Ints
+    affected: Ints
+    """Derived columns to recompute when a column changes, as numbers 0 .. D - 1, in evaluation order."""
+    derived_column: Ints
+    derived_term_at: Ints
+    derived_undefined: Reals
+    touch_at: Ints
+    touch: Ints
+    """Relations that read the present value of a column."""
+    first_row: Ints
+    body_row: Ints
+    """(C + 1,), (C,): rows first .. body are the guard, body .. next first must hold."""
+    op: Ints
+    bound: Reals
+    term_at: Ints
+    coefficient: Reals
+    factor_at: Ints
+    factor: Ints
+    """Column of a factor, or -1 - column for its value before the attack."""
+    inverse: Ints
+
+    # the moves
+    n_plain: int
+    plain: Ints
+    """Columns that can move alone."""
+    n_base: int
+    n_lines: int
+    """Lines move several columns at once; the first `n_base` are always tried, the others when stuck."""
+    primary: Ints
+    """Column moved first, or -1 - group for a swap inside a one-hot group."""
+    step_at: Ints
+    step_row: Ints
+    step_partner: Ints
+    step_wanted: Ints
+    """If `row` is not as wanted after the first move, `partner` is moved until it is."""
+    step_relation: Ints
+    member_at: Ints
+    member: Ints
+    """Columns of each one-hot group."""
+
+    # the goal
+    aim_mode: int
+    """LEVEL: aim_sign * (out[aim_output] - aim_level); TOP: out[aim_output] - max(others) - aim_level."""
+    aim_output: int
+    aim_sign: float
+    aim_level: float
+    aim_guard: float
+    """A little over zero, so that rounding cannot undo an arrival."""
+
+    # one row
+    x: Reals
+    was: Reals
+    best: Reals
+    bins: Ints
+    value: Reals
+    far: Reals
+    """(slots,) the allowed value nearest to the row before the attack, and its distance (inf: not allowed)."""
+    radii: Reals
+    tree: int
+    tree_leaf: int
+    """The tree being walked, and the leaf in which the row ends."""
+    out: Reals
+    delta: Reals
+    """(K,), (K, slots): outputs of the row, and what each single change adds to them."""
+    out_ahead: Reals
+    delta_ahead: Reals
+    reach_low: Ints
+    reach_high: Ints
+    reach_missing: Ints
+    reach_mask: Words
+    """The bins the search may use: per column an interval (cut columns) or a mask (masked columns)."""
+    trail_low: Ints
+    trail_high: Ints
+    trail_missing: Ints
+    trail_mask: Words
+    trail_tree: Ints
+    """What is left of each column's bins along a path."""
+    stack: Ints
+    stack_mask: Words
+    undo: Ints
+    out_most: Reals
+    out_least: Reals
+    leaf_most: Reals
+    leaf_least: Reals
+    """Extremes over a box, of the outputs and of one tree's leaves."""
+    n_changes: int
+    change_column: Ints
+    change_value: Reals
+    change_bin: Ints
+    """Columns changed by a pending move, with their values and bins before it."""
+    n_options: int
+    options: Reals
+    """Values of a line's first column worth trying."""
+    n_short: int
+    short_size: int
+    short_line: Ints
+    short_value: Reals
+    short_hope: Reals
+    """A short list of moves."""
+    visited: int
+    limit: int
+    """Tree nodes visited for this row, and how many may be."""
+    restarts: int
+    eager: int
+    """1: climb with all gaining columns at once where that goes further than the best of them."""
+    random: int
+
+    # all rows
+    rows: Reals
+    seeds: Ints
+    moved: Reals
+    distances: Reals
+    floors: Reals
+    spent: Ints
+    """(n, d), (n,), (n, d), (n,), (n,), (n,)"""
+
+
+_TYPES: dict[type, Any] = {Reals: np.float64, Ints: np.int64, Shorts: np.int32, Words: np.uint64}
+_FIELDS = get_type_hints(State)
+_RECORD = np.dtype([(name, "f8" if kind is float else "i8") for name, kind in _FIELDS.items()])
+
+
+class Arena:
+    """Owns the arrays that a State points to. One per thread."""
+
+    def __init__(self, arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> None:
+        self._record = np.zeros(1, _RECORD)
+        self.arrays: dict[str, Any] = {}
+        self.set(**numbers)
+        for name, array in arrays.items():
+            self.put(name, array)
+
+    @property
+    def state(self) -> State:
+        """What to hand to a kernel."""
+        state: State = self._record[0]
+        return state
+
+    def set(self, **numbers: float) -> None:
+        """Set plain numbers."""
+        for name, number in numbers.items():
+            self._record[name][0] = number
+
+    def put(self, name: str, array: Any) -> None:
+        """Let a field point to an array, cast to the field's type and kept alive."""
+        kept = np.ascontiguousarray(array, dtype=_TYPES[_FIELDS[name]])
+        self.arrays[name] = kept if kept.size else np.zeros(1, kept.dtype)
+        self._record[name][0] = self.arrays[name].ctypes.data

@@ -1,0 +1,181 @@
+"""Constrained search for the smallest move that changes a tree model's decision.
+
+Method: exact margins of all single-column moves in one pass over the trees, steepest ascent inside a box of weighted
+L-inf, bisection on the box, pull-back of what was not needed; tied, repairing and paired moves where single ones stop.
+After Zhang et al., "An Efficient Adversarial Attack for Tree Ensembles" (NeurIPS 2020), with the contract inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.attack.bins import Forest, Grid
+from holdfast.attack.evasion.compile import compile_lines, compile_rules
+from holdfast.attack.evasion.goal import compile_goal, reached
+from holdfast.attack.evasion.kernels.bound import ENTRY, UNDO
+from holdfast.attack.evasion.kernels.search import search_rows
+from holdfast.attack.evasion.kernels.state import Arena
+from holdfast.attack.interface import Budget, EvasionResult, Goal, attack
+from holdfast.attack.target import TreeTarget
+from holdfast.core.contract import Contract
+
+METHOD = "evasion.search"
+ROUNDS = 3
+"""Rows whose gap the model's own rounding undoes are searched again, each time further beyond the decision."""
+CAUTION = 16.0
+OPTIONS = 4096
+SHORTLIST = 16
+"""Moves measured exactly, out of all that look good."""
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@attack(id=METHOD, version=1, needs=("trees",))
+def search(
+    target: TreeTarget,
+    rows: Floats,
+    *,
+    goal: Goal,
+    budget: Budget,
+    contract: Contract,
+    scales: Floats,
+    seed: int,
+) -> EvasionResult:
+    """The smallest moves found for `rows` (n, d); a row that breaks the contract before the attack is left alone."""
+    plan = Plan(target, goal, contract, scales)
+    seeds = np.array([_seed(row, seed) for row in rows], np.int64)
+    moved, nodes = rows.copy(), np.zeros(len(rows), np.int64)
+    success = np.zeros(len(rows), np.bool_)
+    open_rows = np.flatnonzero(contract.validate(rows).valid)
+    for turn in range(ROUNDS):
+        if not open_rows.size:
+            break
+        found = plan.run(rows[open_rows], seeds[open_rows], budget, caution=CAUTION**turn)
+        arrived = np.isfinite(found.distances)
+        kept = arrived & plan.confirmed(found.moved, rows[open_rows])
+        moved[open_rows[kept]] = found.moved[kept]
+        success[open_rows[kept]] = True
+        nodes[open_rows] += found.spent
+        open_rows = open_rows[arrived & ~kept]
+    return _result(contract, rows, moved, success, nodes, scales, budget, seed)
+
+
+def _result(
+    contract: Contract,
+    rows: Floats,
+    moved: Floats,
+    success: Bools,
+    nodes: NDArray[np.int64],
+    scales: Floats,
+    budget: Budget,
+    seed: int,
+) -> EvasionResult:
+    from holdfast.core.contract.distance import l1_cost, linf
+
+    return EvasionResult(
+        success=success,
+        adversarial=moved,
+        linf=np.where(success, linf(contract, moved, rows, scales), np.inf),
+        cost=np.where(success, l1_cost(contract, moved, rows, scales), np.inf),
+        valid=contract.validate(moved, rows).valid,
+        nodes=nodes,
+        exhausted=nodes >= budget.nodes_per_row,
+        seed=seed,
+        method=METHOD,
+    )
+
+
+def _seed(row: Floats, seed: int) -> int:
+    """A row's own seed, so that its result does not depend on the rows around it; never 0."""
+    mixed = hashlib.blake2b(row.tobytes(), digest_size=8, key=seed.to_bytes(16, "little", signed=True)).digest()
+    return int.from_bytes(mixed, "little", signed=True) | 1
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What the kernel says of n rows, before anyone confirmed it."""
+
+    moved: Floats
+    distances: Floats
+    spent: NDArray[np.int64]
+
+
+class Plan:
+    """A target, a goal and a contract, ready for kernels. Not for two threads at once."""
+
+    def __init__(self, target: TreeTarget, goal: Goal, contract: Contract, scales: Floats) -> None:
+        self._target = target
+        self._contract = contract
+        self._aim = compile_goal(target.ensemble, goal)
+        moves, counts = compile_lines(contract)
+        self._arena = Arena(
+            {
+                **_model(target.forest, target.grid),
+                **compile_rules(contract, scales),
+                **moves,
+                **_scratch(target.forest, target.grid),
+            },
+            {**_sizes(target.forest, target.grid), **counts},
+        )
+
+    def run(self, rows: Floats, seeds: NDArray[np.int64], budget: Budget, caution: float = 1.0) -> Found:
+        """Search every row of (n, d); `caution` multiplies how far beyond the decision a row must come."""
+        arena, aim = self._arena, self._aim
+        arena.set(aim_mode=aim.mode, aim_output=aim.output, aim_sign=aim.sign, aim_level=aim.level)
+        arena.set(aim_guard=aim.guard * caution, limit=budget.nodes_per_row, restarts=budget.restarts)
+        arena.put("rows", rows)
+        arena.put("seeds", seeds)
+        arena.put("moved", rows.copy())
+        arena.put("distances", np.empty(len(rows)))
+        arena.put("floors", np.zeros(len(rows)))
+        arena.put("spent", np.zeros(len(rows), np.int64))
+        search_rows(arena.state, len(rows))
+        moved = self._contract.derive(arena.arrays["moved"])
+        return Found(moved, arena.arrays["distances"], arena.arrays["spent"])
+
+    def confirmed(self, moved: Floats, rows: Floats) -> Bools:
+        """Which moved rows keep the contract and stand beyond the decision on the model's own arithmetic."""
+        valid: Bools = self._contract.validate(moved, rows).valid
+        return valid & reached(self._aim, self._target.margins(moved))
+
+
+def _model(forest: Forest, grid: Grid) -> dict[str, Any]:
+    return {**forest._asdict(), **grid._asdict()}
+
+
+def _sizes(forest: Forest, grid: Grid) -> dict[str, float]:
+    return {
+        "n_trees": forest.roots.size,
+        "n_outputs": forest.base.size,
+        "width": forest.leaf.shape[1],
+        "n_columns": grid.size.size,
+        "n_slots": grid.low.size,
+        "n_options": OPTIONS,
+        "n_short": SHORTLIST,
+    }
+
+
+def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
+    """Room for one row."""
+    per_column = "x was best bins change_column change_value change_bin reach_low reach_high reach_missing"
+    per_column += " trail_low trail_high trail_missing trail_tree"
+    depth = forest.depth + 1
+    rooms = {
+        per_column: grid.size.size,
+        "reach_mask trail_mask": int(grid.word[-1]),
+        "value far radii": grid.low.size,
+        "out out_ahead out_most out_least leaf_most leaf_least": forest.base.size,
+        "delta delta_ahead": forest.base.size * grid.low.size,
+        "stack": ENTRY * depth,
+        "undo": 2 * UNDO * depth,
+        "stack_mask": depth,
+        "options": OPTIONS,
+        "short_line short_value short_hope": SHORTLIST,
+    }
+    return {name: np.zeros(size) for names, size in rooms.items() for name in names.split()}

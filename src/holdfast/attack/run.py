@@ -1,0 +1,65 @@
+"""The one way to attack: any target, any method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from holdfast.attack.interface import ATTACKS, Budget, EvasionResult, Goal
+from holdfast.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from holdfast.attack.target import TreeTarget
+    from holdfast.core.contract import Contract
+
+    Floats = NDArray[np.float64]
+
+
+def attack(
+    target: TreeTarget,
+    rows: Floats,
+    *,
+    goal: Goal,
+    budget: Budget,
+    contract: Contract,
+    scales: Floats,
+    seed: int = 0,
+    method: str = "evasion.search",
+) -> EvasionResult:
+    """Move `rows` (n, d), raw contract values, to class `goal.to` by the smallest changes the contract allows.
+
+    `scales` (d,) are the units of distance (`contract.scales(X_train)`). Equal arguments give equal results, on any
+    machine and for any split of the rows. Raises UsageError where the goal does not fit (HF-ATK-003) or the rows are
+    no rows of the contract (HF-ATK-004).
+    """
+    matrix = np.ascontiguousarray(rows, dtype=np.float64)
+    _check(matrix, np.asarray(scales, dtype=np.float64), contract)
+    run = ATTACKS.get(method).run
+    return run(target, matrix, goal=goal, budget=budget, contract=contract, scales=scales, seed=seed)
+
+
+def robust_share(result: EvasionResult, boxes: Sequence[float]) -> dict[float, float]:
+    """Per box (greatest L-inf an attacker may move a row) the share of rows not moved across inside it.
+
+    One search answers for all boxes. A share is an upper bound on the truth: a search may miss, never invent.
+    """
+    if not result.linf.size:
+        return {}
+    return {box: float((result.linf > box).mean()) for box in boxes}
+
+
+def _check(rows: Floats, scales: Floats, contract: Contract) -> None:
+    width = len(contract.features)
+    if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
+        raise _unfit(f"their shape is {rows.shape}; the contract has {width} features")
+    if scales.shape != (width,) or not (np.isfinite(scales) & (scales > 0)).all():
+        raise _unfit(f"the units of distance must be {width} positive numbers, one per feature")
+
+
+def _unfit(cause: str) -> UsageError:
+    fix = "make the rows with contract.encode(columns), at least one; the units with contract.scales(X_train)"
+    return UsageError("the rows cannot be attacked", cause=cause, fix=fix, code="HF-ATK-004")
