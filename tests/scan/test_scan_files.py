@@ -9,6 +9,7 @@ import json
 import lzma
 import os
 import pickle
+import random
 import struct
 import tarfile
 import zipfile
@@ -413,6 +414,41 @@ def test_every_estimator_that_fits_is_clean(tmp_path):
             if report.verdict != "clean":
                 dirty.append((name, protocol, report.hits[:2]))
     assert not dirty
+
+
+def samples() -> dict[str, bytes]:
+    """One sound file of each format, small."""
+    archive = as_torch(b"\x80\x02N.")
+    compressed = io.BytesIO()
+    joblib.dump({"w": np.arange(3.0), "o": np.array(["a"], dtype=object)}, compressed, compress=3)
+    return {
+        "pickle": pickle.dumps(MODEL),
+        "joblib": compressed.getvalue(),
+        "torch-zip": archive,
+        "zip": zipped(("a", b"hello"), ("b", PAYLOAD), method=zipfile.ZIP_DEFLATED),
+        "tar": tarred((tarfile.TarInfo("x.txt"), b"hello")),
+        "npy": saved(np.zeros(2, dtype=[("a", "i4"), ("b", "f8", (3,))])),
+        "safetensors": tensors({"a": entry(0, 8, [2]), "b": entry(8, 12, [])}, bytes(12)),
+        "onnx": onnx_with((1, message((4, b"Relu"))), (5, tensor_at(b"weights.bin"))),
+        "torch-legacy": legacy(b"\x80\x02M\xe9\x03.", b"}.", b"N.", b"]."),
+        "lz4": b"\x04\x22\x4d\x18\x60\x40\x82" + struct.pack("<I", 3) + b"\x20N." + bytes(4),
+    }
+
+
+@pytest.mark.parametrize("kind", samples())
+def test_damaged_files_are_answered_and_add_up(look, kind):
+    rng, data = random.Random(kind), samples()[kind]
+    look(data)
+    for _ in range(150):
+        damage = bytearray(data)
+        for _ in range(rng.randint(1, 6)):
+            at = rng.randrange(len(damage))
+            if rng.random() < 0.7:
+                damage[at] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+            else:
+                del damage[at : at + rng.randint(1, 30)]
+            damage = damage or bytearray(b"x")
+        look(bytes(damage))
 
 
 def test_the_row_is_the_agreed_one(tmp_path: Path):

@@ -44,6 +44,15 @@ class Seen:
         self.add(fault.kind, fault.why, fault.offset)
         self.unread = max(0, size - self.parsed - self.skipped)
 
+    def balance(self, size: int) -> None:
+        """Parts that do not add up to the file are no account of it: what is too much or too little is unread."""
+        if self.size == size:
+            return
+        self.parsed = min(self.parsed, size)
+        self.skipped = min(self.skipped, size - self.parsed)
+        self.unread = size - self.parsed - self.skipped
+        self.add("malformed", "the parts of the file lie over each other or leave some of it out")
+
     def take(self, inner: Seen, member: str) -> None:
         """Take over the facts of a member."""
         for fact in inner.facts:
@@ -77,6 +86,7 @@ class Inspector:
         except (ValueError, OverflowError, MemoryError, RecursionError, KeyError, IndexError, TypeError) as fault:
             # A parser that stumbles has not understood the bytes; that is an answer, not a crash.
             seen.fault(Fault("malformed", f"{type(fault).__name__}: {fault}", 0), len(window))
+        seen.balance(len(window))
         return seen
 
     def unpacked(self, size: int) -> None:

@@ -44,7 +44,7 @@ Condition = Callable[[Fact, Allowlist], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way a fact counts. `page` names the section of docs/scan.md that explains it."""
+    """One way a fact counts. `page` is the row of docs/scan.md that explains it."""
 
     id: str
     kind: str

@@ -85,7 +85,8 @@ def read_zip(window: Window) -> ZipArchive:
     entries = [_local(window, entry, book) for entry in _central(window, directory, size, count)]
     book.ranges.append((directory, directory + size))
     _names(entries, book)
-    explained, gaps = _gaps(book.ranges, len(window))
+    covered, gaps = _gaps(book.ranges, len(window))
+    explained = covered
     for start, length in gaps[:100]:
         raw = window.read(start, 64)
         kind = "polyglot" if start == 0 else "zip-gap"
@@ -93,7 +94,9 @@ def read_zip(window: Window) -> ZipArchive:
             explained += length
             continue
         book.add(kind, f"{length:,} bytes that no entry names, starting {raw[:16]!r}", start)
-    packed = sum(entry.packed for entry in entries)
+    packed = sum(entry.packed for entry in entries if entry.offset is not None)
+    if sum(end - start for start, end in book.ranges) > covered:
+        book.add("zip-mismatch", "members lie over each other", 0)
     return ZipArchive(tuple(entries), tuple(book.facts), max(0, explained - packed), len(window) - explained)
 
 

@@ -58,7 +58,7 @@ def read_member(inspector: Inspector, window: Window, seen: Seen, entry: ZipEntr
         content = member_bytes(window, entry, inspector.unpacked_bytes)
     except Fault as fault:
         seen.add(fault.kind, fault.why, fault.offset, entry.name)
-        seen.unread += entry.packed
+        seen.unread += 0 if entry.offset is None else entry.packed
         return
     if content.data is not window.data:
         inspector.unpacked(len(content))
