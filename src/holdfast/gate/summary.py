@@ -35,7 +35,7 @@ class Attested:
 
 
 def summarize(decision: Decision, models: Sequence[Attested], *keys: SigningKey, verified_at: datetime) -> bytes:
-    """The envelope for a gate run, as JSON. Raises ValueError when there is no model to speak of."""
+    """The envelope for a gate run, as JSON. Raises ValueError without a model: there would be nothing to speak of."""
     summary = VerificationSummary(
         subjects=tuple(Subject.of(item.artifact, item.judgement.version) for item in models),
         verifier=VERIFIER,
