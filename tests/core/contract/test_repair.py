@@ -174,6 +174,18 @@ relations: [{id: total, rule: a + b == c}]
     assert np.abs(found.X[:2] - X[:2]).max() <= 16
 
 
+def test_a_strict_order_between_integers_takes_a_whole_step() -> None:
+    subject = Contract.parse("""\
+version: 1
+features:
+  a: {type: integer, min: 0, max: 9, move: any}
+  b: {type: integer, min: 0, max: 9, move: never}
+relations: [{id: less, rule: a < b}]
+""")
+    found = subject.project(np.array([[7.0, 5.0], [5.0, 5.0]]), np.array([[1.0, 5.0], [2.0, 5.0]]))
+    assert found.X.tolist() == [[4, 5], [4, 5]]
+
+
 def test_ratio_relations_are_mended() -> None:
     subject = Contract.parse("""\
 version: 1

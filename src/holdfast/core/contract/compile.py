@@ -45,7 +45,7 @@ def compile_comparison(comparison: Comparison, scope: Scope) -> Row:
     op = comparison.op
     if isinstance(comparison.left, Number):
         total, bound, op = {k: -c for k, c in total.items()}, -bound + 0.0, _FLIPPED[op]
-    return Row(_terms(total, comparison.at), op, bound)
+    return Row(_terms(total), op, bound)
 
 
 def compile_derived(node: Expression, scope: Scope, column: int, undefined: float) -> Derived:
@@ -57,7 +57,7 @@ def compile_derived(node: Expression, scope: Scope, column: int, undefined: floa
     if not any(total):
         raise _fault("names no column", 0, "derive the column from others, or leave 'derived' out")
     expanded = not _as_written(node) or len(total) != _summands(node)
-    return Derived(column, _terms(total, 0), undefined, expanded)
+    return Derived(column, _terms(total), undefined, expanded)
 
 
 def _as_written(node: Expression) -> bool:
@@ -153,10 +153,7 @@ def _add(total: _Sum, factors: tuple[Factor, ...], coefficient: float, at: int) 
         raise _fault(f"more than {MAX_TERMS} terms once multiplied out", at, "name a part of it as a derived column")
 
 
-def _terms(total: _Sum, at: int) -> tuple[Term, ...]:
-    for coefficient in total.values():
-        if not math.isfinite(coefficient):
-            raise _fault("its numbers overflow float64", at, "use smaller numbers")
+def _terms(total: _Sum) -> tuple[Term, ...]:
     return tuple(Term(coefficient, factors) for factors, coefficient in total.items())
 
 

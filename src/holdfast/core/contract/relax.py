@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -59,55 +60,57 @@ class _Mover:
 
     def _pulled(self, row: Row, X: Floats, rows: Rows) -> Floats:
         was = self.was[rows]
-        total, _ = row_sum(row, X, was)
-        gap = _aim(row, was) - total
-        slope = _gradient(self.contract, row, X, was) * self.free
-        slope[~np.isfinite(slope)] = 0.0
-        step = self._one_column(slope, gap, X, rows) if self.whole else self._all_columns(slope, gap, X, rows)
-        step[~np.isfinite(step)] = 0.0
-        return derive(self.contract, np.clip(X + step, self.low[rows], self.high[rows]))
+        with np.errstate(all="ignore"):
+            gap = _aim(row) - row_sum(row, X, was)[0]
+            slope = _gradient(self.contract, row, X, was) * self.free
+            slope[~np.isfinite(slope)] = 0.0
+            step = self._one_column(slope, gap, X, rows) if self.whole else self._all_columns(slope, gap, X, rows)
+            step[~np.isfinite(step)] = 0.0
+            return derive(self.contract, np.clip(X + step, self.low[rows], self.high[rows]))
 
     def _all_columns(self, slope: Floats, gap: Floats, X: Floats, rows: Rows) -> Floats:
         """The shortest step in units that closes the gap, along columns that are not at their bound."""
         way = np.sign(slope) * np.sign(gap)[:, None]
         room = np.where(way > 0, self.high[rows] - X, X - self.low[rows])
         weighted = np.where(room > 0, slope, 0.0) * self.units**2
-        with np.errstate(all="ignore"):
-            step: Floats = weighted * (gap / (weighted * slope).sum(axis=1))[:, None]
+        step: Floats = weighted * (gap / (weighted * slope).sum(axis=1))[:, None]
         return step
 
     def _one_column(self, slope: Floats, gap: Floats, X: Floats, rows: Rows) -> Floats:
         """The column that closes most of the gap, and among equals the one that moves least in units."""
-        with np.errstate(all="ignore"):
-            wanted = gap[:, None] / slope
-            wanted = np.where(self.integer, np.sign(wanted) * np.ceil(np.abs(wanted) - 1e-9), wanted)
-            step = np.clip(X + wanted, self.low[rows], self.high[rows]) - X
-            left = np.abs(gap[:, None] - step * slope) / np.abs(gap)[:, None]
-            rank = np.where(
-                (slope != 0) & np.isfinite(step), np.round(left, 9) + 1e-6 * np.abs(step) / self.units, np.inf
-            )
-        best = rank.argmin(axis=1)
+        wanted = gap[:, None] / slope
+        wanted = np.where(self.integer, _whole(wanted), wanted)
+        step = np.clip(X + wanted, self.low[rows], self.high[rows]) - X
+        left = np.abs(gap[:, None] - step * slope) / np.abs(gap)[:, None]
+        rank = np.round(left, 9) + 1e-6 * np.abs(step) / self.units
+        rank = np.where((slope != 0) & np.isfinite(rank), rank, np.inf)
+        at, best = np.arange(len(step)), rank.argmin(axis=1)
         chosen = np.zeros_like(step)
-        at = np.arange(len(step))
         chosen[at, best] = np.where(np.isfinite(rank[at, best]), step[at, best], 0.0)
         return chosen
 
 
-def _aim(row: Row, was: Floats) -> Floats:
+def _whole(wanted: Floats) -> Floats:
+    """The next integer away from zero, but for rounding errors; a broken relation needs a step of at least 1."""
+    found: Floats = np.sign(wanted) * np.maximum(np.ceil(np.abs(wanted) - 1e-9), 1.0)
+    return found
+
+
+def _aim(row: Row) -> float:
     """The value to bring the sum to: the bound, or just beyond it where the comparison is strict."""
-    beyond = np.spacing(max(abs(row.bound), 1.0)) + _MARGIN * max(abs(row.bound), 1.0)
+    size = max(abs(row.bound), 1.0)
+    beyond = math.ulp(size) + _MARGIN * size
     shift = {"<": -beyond, ">": beyond, "!=": beyond}.get(row.op, 0.0)
-    return np.full(len(was), row.bound + shift)
+    return row.bound + shift
 
 
 def _gradient(contract: Contract, row: Row, X: Floats, was: Floats) -> Floats:
     """How the sum of a row changes with each column (n, d), derived columns followed back to their sources."""
     slope = np.zeros_like(X)
-    with np.errstate(all="ignore"):
-        for term in row.terms:
-            _add_slopes(slope, term, X, was, np.ones(len(X)))
-        for derived in reversed(contract.derived):
-            _follow(slope, derived, X, was)
+    for term in row.terms:
+        _add_slopes(slope, term, X, was, np.ones(len(X)))
+    for derived in reversed(contract.derived):
+        _follow(slope, derived, X, was)
     return slope
 
 

@@ -114,7 +114,7 @@ def _related(formulas: Mapping[int, Formula], groups: list[OneHotGroup]) -> froz
 
 def _checked(draft: Draft) -> Draft:
     """The draft without whatever its own contract finds broken: last proof that all of it holds on every row."""
-    for _ in range(2):
+    for _ in range(3):
         contract = draft.contract()
         broken = {item.constraint_id for item in contract.validate(draft.columns.matrix).broken}
         if not broken:
@@ -124,7 +124,7 @@ def _checked(draft: Draft) -> Draft:
         names = draft.columns.found
         formulas = {p: f for p, f in draft.formulas.items() if f"{names[p].name}.derived" not in broken}
         draft = replace(draft, relations=relations, formulas=formulas)
-    return draft
+    return replace(draft, relations=(), formulas={}, groups=())
 
 
 def _nothing(message: str, cause: str, fix: str) -> ContractError:

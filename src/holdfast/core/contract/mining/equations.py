@@ -1,8 +1,7 @@
-"""Linear relations that hold exactly on given rows: their null space, made sparse.
+"""Linear relations that hold exactly on given rows.
 
-A linear relation among columns is a vector that every row is orthogonal to. All of them come out of one singular
-value decomposition of sampled rows; a reduced basis gives one relation per dependent column, the furthest right
-first. Each is then checked on every row with the contract's own slack.
+Sampled columns are made orthogonal from left to right; one of which nothing remains is a sum of columns before it.
+The sums with plain coefficients are then checked on every row with the contract's own slack.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from holdfast.core.contract.matrix import Floats
 
 MAX_SAMPLE = 2_000
 MAX_MEMBERS = 200
-_SINGULAR = 1e-11
+_SINGULAR = 1e-10  # what remains of a dependent column, beside rounding
 _ZERO = 1e-7  # a part this small beside the largest cannot be told from rounding
 
 
@@ -42,7 +41,7 @@ def find_equations(
     sample = X[rng.choice(complete, min(max_sample, len(complete)), replace=False)][:, usable]
     units = np.abs(sample).max(axis=0)
     units[units == 0] = 1.0
-    basis = _null_space(np.hstack([sample / units, np.ones((len(sample), 1))]))
+    basis = _dependent(sample / units)
     raw = basis / np.append(units, 1.0)
     candidates = (_sparse(vector, scaled, usable) for vector, scaled in zip(raw, basis, strict=True))
     return [found for found in candidates if found is not None and holds(X, found)]
@@ -56,24 +55,30 @@ def holds(X: Floats, equation: Equation) -> bool:
     return bool((np.isnan(left) | (left <= slack)).all())
 
 
-def _null_space(A: Floats) -> Floats:
-    """Vectors (k, p) with A v = 0, reduced so that each has a column of its own; the last is never chosen."""
-    _, singular, Vt = np.linalg.svd(A, full_matrices=False)
-    basis = Vt[singular <= _SINGULAR * singular[0] * np.sqrt(len(A))].copy()
-    row = 0
-    for column in range(A.shape[1] - 2, -1, -1):
-        if row == len(basis):
-            break
-        best = row + int(np.abs(basis[row:, column]).argmax())
-        if abs(basis[best, column]) < _ZERO * max(1e-12, float(np.abs(basis[best]).max())):
+def _dependent(A: Floats) -> Floats:
+    """Vectors (k, p + 1) with [A, 1] v = 0: each writes one column of A (n, p) as a sum of columns further left.
+
+    Modified Gram-Schmidt. Plain loops instead of BLAS, whose threads stand in each other's way on a busy machine.
+    """
+    Q = np.hstack([np.ones((len(A), 1)), A])
+    sizes = np.sqrt(np.einsum("ij,ij->j", Q, Q))
+    R = np.zeros((Q.shape[1], Q.shape[1]))
+    independent: list[int] = []
+    vectors: list[Floats] = []
+    for at in range(Q.shape[1]):
+        size = float(np.sqrt(np.einsum("i,i", Q[:, at], Q[:, at])))
+        if size <= _SINGULAR * sizes[at]:
+            vector = np.zeros(Q.shape[1])
+            vector[at] = 1.0
+            vector[independent] = -np.linalg.solve(R[np.ix_(independent, independent)], R[independent, at])
+            vectors.append(np.roll(vector, -1))
             continue
-        basis[[row, best]] = basis[[best, row]]
-        basis[row] /= basis[row, column]
-        others = np.arange(len(basis)) != row
-        basis[others] -= np.outer(basis[others, column], basis[row])
-        row += 1
-    found: Floats = basis[:row]
-    return found
+        independent.append(at)
+        unit = Q[:, at] / size
+        R[at, at] = size
+        R[at, at + 1 :] = np.einsum("i,ij->j", unit, Q[:, at + 1 :])
+        Q[:, at + 1 :] -= unit[:, None] * R[at, at + 1 :]
+    return np.array(vectors).reshape(-1, Q.shape[1])
 
 
 def _sparse(vector: Floats, scaled: Floats, usable: list[int]) -> Equation | None:

@@ -53,9 +53,7 @@ def mine_implications(
     together = _count(_table(columns, literals))
     surprise = _surprise(together, columns.n_rows)
     least = max(MIN_SURPRISE, MIN_SURPRISE_SHARE * columns.n_rows)
-    owner = [literal.column for literal in literals]
-    apart = np.array([[a != b and (a, b) not in related for b in owner] for a in owner])
-    found = (np.diagonal(together)[:, None] == together) & (surprise >= least) & apart
+    found = (np.diagonal(together)[:, None] == together) & (surprise >= least) & ~_tied(columns, literals, related)
     edges = [edge for edge in _reduced(found, literals, ordered) if not _by_order(literals, edge, ordered)]
     chosen = _one_of_each_contrapositive(literals, edges)
     relations = [_relation(columns, literals, edge, float(surprise[edge])) for edge in chosen]
@@ -71,11 +69,8 @@ def _literals(columns: Columns, skip: frozenset[int]) -> list[Literal]:
 
 
 def _of(position: int, column: Column) -> list[Literal]:
-    if column.type == "category" or column.bit:
-        shares = ((float(value), column.share(float(value))) for value in column.distinct)
-        kept = ((value, share) for value, share in shares if MIN_CODE_SHARE <= share <= MAX_SHARE)
-        return [Literal(position, value, False, _equals(column, value), share) for value, share in kept]
-    if column.integral and column.distinct[0] < 0 and len(column.distinct) <= MAX_CODES:
+    few_with_negatives = column.integral and column.distinct[0] < 0 and len(column.distinct) <= MAX_CODES
+    if column.type == "category" or column.bit or few_with_negatives:
         shares = ((float(value), column.share(float(value))) for value in column.distinct)
         kept = ((value, share) for value, share in shares if MIN_CODE_SHARE <= share <= MAX_SHARE)
         return [Literal(position, value, False, _equals(column, value), share) for value, share in kept]
@@ -112,6 +107,15 @@ def _count(holds: Bools) -> NDArray[np.int64]:
     return together
 
 
+def _tied(columns: Columns, literals: list[Literal], related: frozenset[Pair]) -> Bools:
+    """(k, k): literals of one column, or of related ones."""
+    table = np.eye(len(columns.found), dtype=np.bool_)
+    for a, b in related:
+        table[a, b] = True
+    owner = np.array([literal.column for literal in literals])
+    return np.asarray(table[owner[:, None], owner[None, :]])
+
+
 def _surprise(together: NDArray[np.int64], rows: int) -> NDArray[np.float64]:
     """(guard, then): on how many rows unrelated columns would break the rule."""
     counts = np.diagonal(together)
@@ -124,7 +128,7 @@ def _reduced(found: Bools, literals: list[Literal], ordered: frozenset[Pair]) ->
     Of literals that always hold together the first speaks for all; a circle ties them to it.
     """
     twins = found & found.T
-    first = np.array([min(int(at), *np.flatnonzero(row).tolist(), int(at)) for at, row in enumerate(twins)])
+    first = np.array([min([at, *np.flatnonzero(row).tolist()]) for at, row in enumerate(twins)])
     speaks = first == np.arange(len(found))
     among = found & speaks[:, None] & speaks[None, :]
     direct = among & ~((among.astype(np.float32) @ among.astype(np.float32)) > 0)

@@ -80,8 +80,13 @@ def _conditions(columns: Columns) -> Iterator[tuple[int, NDArray[np.int64]]]:
 
 def _varies(values: Floats) -> bool:
     """Whether enough rows hold something else than the commonest value to tell a relation from chance."""
+    return _off_mode(values) >= max(MIN_VARYING, MIN_VARYING_SHARE * len(values))
+
+
+def _off_mode(values: Floats) -> int:
+    """How many values are not the commonest one."""
     _, counts = np.unique(values, return_counts=True)
-    return int(len(values) - counts.max()) >= max(MIN_VARYING, MIN_VARYING_SHARE * len(values))
+    return int(len(values) - counts.max(initial=0))
 
 
 def _conditional(columns: Columns, position: int, equation: Equation, rows: int) -> Relation:
@@ -131,7 +136,7 @@ def _informative(columns: Columns, equation: Equation) -> int:
     X = columns.matrix[:, list(equation.columns)]
     present = ~np.isnan(X).any(axis=1)
     if len(equation.columns) == 2:
-        return int(present.sum())
+        return int(present.sum()) if all(_off_mode(column) >= MIN_VARYING for column in X[present].T) else 0
     filled = (X != 0) & present.reshape(-1, 1)
     rows = int((filled.sum(axis=1) >= 3).sum())
     each = int(filled.sum(axis=0).min())

@@ -85,9 +85,7 @@ def _triples(columns: Columns, skip: frozenset[int], rng: np.random.Generator) -
     sample = columns.matrix[:, usable]
     if columns.n_rows > SAMPLE:
         sample = sample[_rich_rows(sample, rng)]
-    # Small values may have lost their leading digits to rounding; zeros must stay, they refute.
-    sizes = np.abs(sample)
-    sample = np.where((sizes > 0) & (sizes < _SMALL * np.nanmean(sizes, axis=0)), np.nan, sample)
+    sample = _without_small(sample)
     for first in range(len(usable)):
         # Pairs of `first` with itself and those after it, so that each pair is multiplied once.
         factors = sample[:, first : first + 1] * sample[:, first:]
@@ -95,6 +93,13 @@ def _triples(columns: Columns, skip: frozenset[int], rng: np.random.Generator) -
             pair = (usable[first], usable[first + second])
             if usable[product] not in pair:
                 yield usable[product], pair
+
+
+def _without_small(sample: Floats) -> Floats:
+    """Small values may have lost most of their digits to rounding; zeros stay, since they refute."""
+    sizes = np.abs(sample)
+    usual = np.nansum(sizes, axis=0) / np.maximum((~np.isnan(sizes)).sum(axis=0), 1)
+    return np.where((sizes > 0) & (sizes < _SMALL * usual), np.nan, sample)
 
 
 def _rich_rows(sample: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -105,7 +110,7 @@ def _rich_rows(sample: Floats, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _constant_ratio(factors: Floats, sample: Floats) -> NDArray[np.bool_]:
-    """(p, d): whether factors[:, p] / sample[:, d] is nearly constant on enough rows with enough distinct values."""
+    """(p, d): whether factors[:, p] / sample[:, d] is nearly constant, on enough rows."""
     found = np.zeros((factors.shape[1], sample.shape[1]), dtype=np.bool_)
     with np.errstate(all="ignore"):
         for column in range(sample.shape[1]):
@@ -114,11 +119,9 @@ def _constant_ratio(factors: Floats, sample: Floats) -> NDArray[np.bool_]:
             ratio[(factors == 0) | ~np.isfinite(ratio)] = np.nan
             seen = ~np.isnan(ratio)
             low, high = np.fmin.reduce(ratio, axis=0), np.fmax.reduce(ratio, axis=0)
-            steady = (high - low <= _COARSE * np.maximum(np.abs(low), np.abs(high))) & (
-                seen.sum(axis=0) >= MIN_ROWS // 2
-            )
-            steady &= ~((factors != 0) & (values == 0)).any(axis=0)
-            found[:, column] = steady
+            steady = high - low <= _COARSE * np.maximum(np.abs(low), np.abs(high))
+            refuted = ((factors != 0) & (values == 0)).any(axis=0)
+            found[:, column] = steady & ~refuted & (seen.sum(axis=0) >= MIN_ROWS // 2)
     return found
 
 
@@ -146,13 +149,9 @@ def _forms(columns: Columns, product: int, pair: tuple[int, int]) -> Iterator[_F
         factor = next((f for f in _FACTORS if abs(usual - f) <= _COARSE * f), None)
         if factor is None:
             return
-        if b == c:
-            text, values = _scaled(f"{name[b]} * {name[c]}", X[:, b] * X[:, c], 1 / factor)
-            yield _Form(product, text, frozenset({b}), values, None)
-            return
         text, values = _scaled(f"{name[b]} * {name[c]}", X[:, b] * X[:, c], 1 / factor)
         yield _Form(product, text, frozenset(pair), values, None)
-        for target, divisor in ((b, c), (c, b)):
+        for target, divisor in ((b, c), (c, b)) if b != c else ():
             text, values = _scaled(f"{name[product]} / {name[divisor]}", X[:, product] / X[:, divisor], factor)
             values[X[:, divisor] == 0] = np.nan
             yield _Form(target, text, frozenset({product, divisor}), values, divisor)
@@ -177,9 +176,8 @@ def _fit(columns: Columns, form: _Form) -> _Fit | None:
     rows = int(seen.sum())
     if not error.any():
         return _Fit(0, 0.0, rows, undefined, complete)
-    if (error <= TOLERANCE * np.maximum(1.0, np.abs(stored[seen]))).all() and error.max() <= 1e-7 * np.abs(
-        stored[seen]
-    ).max():
+    size = np.abs(stored[seen])
+    if (error <= TOLERANCE * np.maximum(1.0, size)).all() and error.max() <= 1e-7 * size.max():
         return _Fit(1, 0.0, rows, undefined, complete)
     band = _stored_precision(columns.found[form.target])
     return _Fit(2, band, rows, undefined, complete) if band and (error <= band).all() else None
