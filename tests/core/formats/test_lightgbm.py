@@ -175,6 +175,14 @@ def test_a_split_off_of_missing_values_has_an_infinite_threshold() -> None:
     assert np.array_equal(margins(trees, asked)[:, 0], booster.predict(asked, raw_score=True, num_threads=1))
 
 
+def test_a_model_without_trees() -> None:
+    head, _, rest = TEXT.partition("Tree=0")
+    text = re.sub("tree_sizes=.*", "tree_sizes=", head) + "end of trees" + rest.partition("end of trees")[2]
+    trees = read_text(text.encode()).ensemble
+    wanted = lgb.Booster(model_str=text).predict(rows(), raw_score=True, num_threads=1)
+    assert np.array_equal(margins(trees, rows())[:, 0], wanted)
+
+
 def test_constant_model_is_one_leaf() -> None:
     booster = lgb.train({"objective": "binary", "verbose": -1}, lgb.Dataset(np.zeros((50, 2)), np.arange(50) % 2), 3)
     trees = read(booster).ensemble

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -123,9 +124,10 @@ def _blocks(data: bytes, offset: int, sizes: bytes | None) -> list[bytes]:
         raise oversize(KIND, "trees", len(starts), MAX_TREES)
     if starts and starts[0] != 0:
         raise damaged(KIND, "text lies between the head and the first tree")
-    if sizes is not None and _integers("tree_sizes", sizes).tolist() != np.diff([*starts, len(text)]).tolist():
+    edges = [*starts, len(text)]
+    if sizes is not None and _integers("tree_sizes", sizes).tolist() != np.diff(edges).tolist():
         raise inconsistent(KIND, "'tree_sizes' does not match the trees in the file")
-    return [text[start:stop] for start, stop in zip(starts, [*starts[1:], len(text)], strict=True)]
+    return [text[start:stop] for start, stop in pairwise(edges)]
 
 
 def _fields(block: bytes, index: int) -> dict[str, bytes]:
