@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from holdfast.core.contract.compile import Scope, compile_derived, compile_rule
@@ -164,16 +165,10 @@ class _Reader:
         """In an order in which each needs only columns that are already there."""
         compiled = {column: self._derived(column, tree) for column, tree in formulas.items()}
         needs = {c: {self.positions[n.name] for n in names(tree)} & set(formulas) for c, tree in formulas.items()}
-        ordered: list[Derived] = []
-        while needs:
-            ready = [column for column, needed in needs.items() if not needed]
-            if not ready:
-                raise self._cycle(list(needs))
-            for column in ready:
-                del needs[column]
-                ordered.append(compiled[column])
-            needs = {column: needed.difference(ready) for column, needed in needs.items()}
-        return tuple(ordered)
+        try:
+            return tuple(compiled[column] for column in TopologicalSorter(needs).static_order())
+        except CycleError as fault:
+            raise self._cycle(fault.args[1][:-1]) from None
 
     def _derived(self, column: int, tree: Expression) -> Derived:
         feature = self.features[column]
