@@ -239,6 +239,8 @@ def test_words_from_a_model_are_harmless(box: Box) -> None:
 
 @pytest.mark.parametrize("skip", [(), ("namespaces",), ("root",)])
 def test_files_outside_cannot_be_read(box: Box, tmp_path: Path, skip: tuple[str, ...]) -> None:
+    if not {"sandbox.root", "sandbox.landlock"} & {fact.kind for fact in box(*skip).probe()[1] if fact.value is True}:
+        pytest.skip("neither namespaces nor Landlock here")
     secret = tmp_path / "secret"
     secret.write_text("42")
     secret.chmod(0o644)

@@ -73,8 +73,9 @@ def ask(artifact: bytes, kind: str, data: dict[str, np.ndarray], margin: bool = 
     return Sandbox().predict(artifact, kind, data, list(data), margin)
 
 
-@pytest.mark.parametrize("raw", ["json", "ubj"])
-@pytest.mark.parametrize("objective", ["binary:logistic", "binary:logitraw", "reg:squarederror"])
+@pytest.mark.parametrize(
+    ("raw", "objective"), [("json", "binary:logistic"), ("ubj", "binary:logitraw"), ("ubj", "reg:squarederror")]
+)
 def test_xgboost_as_the_library(raw: str, objective: str) -> None:
     booster = xgboost.train({"objective": objective, "nthread": 1}, xgboost.DMatrix(GAPS, label=Y), 15)
     artifact = bytes(booster.save_raw(raw))
@@ -126,6 +127,21 @@ def test_columns_are_matched_by_name_where_the_model_knows_names() -> None:
     artifact, shuffled = bytes(booster.save_raw("ubj")), {name: columns(GAPS)[name] for name in "zxwy"}
     expected = booster.predict(xgboost.DMatrix(GAPS)).astype(float)
     assert np.array_equal(ask(artifact, "xgboost-ubj", shuffled).scores[:, 1], expected)
+
+
+def test_a_model_whose_names_half_match_is_not_guessed_at() -> None:
+    booster = xgboost.train({"objective": "binary:logistic"}, xgboost.DMatrix(GAPS, label=Y), 2)
+    renamed = {"w": columns(GAPS)["w"], **{name + "2": columns(GAPS)[name] for name in "xyz"}}
+    with pytest.raises(TargetError, match="not in the data: x, y, z"):
+        ask(bytes(booster.save_raw("ubj")), "xgboost-ubj", renamed)
+
+
+def test_lightgbm_writes_spaces_as_underlines() -> None:
+    frame = GAPS.rename(columns={"w": "credit amount", "x": "age in years"})
+    booster = lightgbm.train({"objective": "binary", "verbose": -1}, lightgbm.Dataset(frame, label=Y), 5)
+    shuffled = dict(reversed(columns(frame).items()))
+    answer = ask(booster.model_to_string().encode(), "lightgbm-text", shuffled)
+    assert np.array_equal(answer.scores[:, 1], booster.predict(frame, num_threads=1))
 
 
 @pytest.mark.parametrize(("objective", "target"), [("binary", Y), ("multiclass", Y3), ("regression", Y)])

@@ -37,7 +37,7 @@ class Isolation(IntEnum):
     @classmethod
     def of(cls, steps: dict[str, str]) -> Isolation:
         """The level that a set of achieved steps amounts to."""
-        if not {"seccomp", "privileges", "capabilities"} <= steps.keys():
+        if not {"seccomp", "privileges", "capabilities"} <= steps.keys() or steps.get("limits") != "yes":
             return cls.NONE
         files = "root" in steps or "landlock" in steps
         return cls.FULL if "namespaces" in steps and files else cls.REDUCED

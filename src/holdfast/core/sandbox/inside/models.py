@@ -107,10 +107,14 @@ def _frame(columns: dict[str, Any], names: Sequence[str], categories: dict[str, 
 
 
 def _ordered(columns: dict[str, Any], own: Sequence[str] | None, features: Sequence[str]) -> list[str]:
-    """The model's own names where the data has them all, else the declared order."""
-    if own is not None and all(name in columns for name in own):
-        return list(own)
-    return list(features)
+    """The columns by the model's own names; in the declared order where it has none that the data knows."""
+    known = {**{name.replace(" ", "_"): name for name in columns}, **{name: name for name in columns}}
+    missing = [name for name in own or () if name not in known]
+    if own is None or len(missing) == len(own):
+        return list(features)
+    if missing:
+        raise ValueError(f"the model wants columns that are not in the data: {', '.join(missing[:5])}")
+    return [known[name] for name in own]
 
 
 def _two_columns(positive: Any) -> Any:
@@ -194,7 +198,10 @@ class _LightGBM:
 
     def predict(self, columns: dict[str, Any], margin: bool) -> tuple[Any, list[Any]]:
         names = _ordered(columns, self.booster.feature_name(), self.features)
-        by_value = dict(zip((names[index] for index in self.categorical), self.booster.pandas_categorical or ()))
+        values = self.booster.pandas_categorical or []
+        if values and len(values) != len(self.categorical):
+            raise ValueError("which columns are categorical cannot be told: one of them was constant in training")
+        by_value = dict(zip((names[index] for index in self.categorical), values))
         data = _frame(columns, names, by_value) if by_value else _matrix(columns, names)
         scores = self.booster.predict(data, raw_score=margin, num_threads=1)
         if self.classes > 1:

@@ -29,6 +29,7 @@ _SYSTEM = (
 _RECV, _SEND, _ADDFD = 0xC0502100, 0xC0182101, 0x40182103
 _NOTIFICATION = struct.Struct("=QIIiIQ6Q")
 _CONTINUE = 1
+_ADDFD_AND_SEND = 2
 
 
 def main() -> None:
@@ -39,9 +40,9 @@ def main() -> None:
     _prefer_for_oom()
     steps: dict[str, str] = {}
     if syscalls.LINUX and "namespaces" not in config["skip"]:
-        _attempt(steps, "namespaces", namespaces.enter)
+        worker.attempt(steps, "namespaces", namespaces.enter)
     if "namespaces" in steps and "root" not in config["skip"]:
-        _attempt(steps, "root", lambda: namespaces.confine_files(config["root"], readable, _SYSTEM))
+        worker.attempt(steps, "root", lambda: namespaces.confine_files(config["root"], readable, _SYSTEM))
     arm_read, arm_write = os.pipe()
     here, there = socket.socketpair()
     pid = os.fork()
@@ -69,7 +70,6 @@ class _Warden:
         self.threads = config["limits"]["processes"]
         # Taken while the real /proc is still in reach; to read what a stopped call wanted to open.
         self.proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY) if syscalls.LINUX else -1
-        self.denied: dict[str, int] = {}
         self.violation: dict[str, str] = {}
         self.armed = False
 
@@ -113,7 +113,6 @@ class _Warden:
         if path == "/dev/null" and _give_null(listener, call_id):
             return
         word = seccomp.word_of(nr)
-        self.denied[word] = self.denied.get(word, 0) + 1
         if self._is_armed(arm) and not self.violation:
             self.violation = {"word": word, "detail": f"{name}({path})"}
             _kill(pid)
@@ -160,7 +159,6 @@ class _Warden:
             "code": os.WEXITSTATUS(status) if os.WIFEXITED(status) else None,
             "cpu_s": usage.ru_utime + usage.ru_stime,
             "peak_bytes": usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024),
-            "denied": self.denied,
             "violation": self.violation,
         }
         try:
@@ -202,14 +200,6 @@ def _prefer_for_oom() -> None:
         pass
 
 
-def _attempt(steps: dict[str, str], name: str, step: Any) -> None:
-    """Try a step; what it achieved goes into `steps`, or why not, with a leading `-`."""
-    try:
-        steps[name] = str(step() or "yes")
-    except OSError as fault:
-        steps["-" + name] = str(fault)
-
-
 def _received(here: socket.socket) -> int | None:
     """The listener's fd as the worker sends it over; None where there are no notifications."""
     _, extra, _, _ = here.recvmsg(1, socket.CMSG_SPACE(4))
@@ -234,7 +224,9 @@ def _give_null(listener: int, call_id: int) -> bool:
     except OSError:
         return False
     try:
-        fcntl.ioctl(listener, _ADDFD, bytearray(struct.pack("=QIIII", call_id, 2, fd, 0, os.O_CLOEXEC)), True)
+        fcntl.ioctl(
+            listener, _ADDFD, bytearray(struct.pack("=QIIII", call_id, _ADDFD_AND_SEND, fd, 0, os.O_CLOEXEC)), True
+        )
         return True
     except OSError:
         return False

@@ -32,14 +32,14 @@ def _confine(config: dict[str, Any], steps: dict[str, str], readable: list[str],
     _limit(config["limits"], steps)
     if not syscalls.LINUX:
         return there.close()
-    _step(steps, "user", lambda: _leave_root(readable))
-    _step(steps, "capabilities", namespaces.drop_capabilities)
-    _step(steps, "death", lambda: syscalls.prctl(_PR_SET_PDEATHSIG, _SIGKILL))
-    _step(steps, "privileges", seccomp.no_new_privileges)
+    attempt(steps, "user", lambda: _leave_root(readable))
+    attempt(steps, "capabilities", namespaces.drop_capabilities)
+    attempt(steps, "parent-death", lambda: syscalls.prctl(_PR_SET_PDEATHSIG, _SIGKILL))
+    attempt(steps, "privileges", seccomp.no_new_privileges)
     if "landlock" not in skip:
-        _step(steps, "landlock", lambda: f"version {landlock.restrict(readable)}")
+        attempt(steps, "landlock", lambda: f"version {landlock.restrict(readable)}")
     if "seccomp" not in skip:
-        _step(steps, "seccomp", lambda: _filter(config, there))
+        attempt(steps, "seccomp", lambda: _filter(config, there))
     there.close()
     return None
 
@@ -100,7 +100,8 @@ def _filter(config: dict[str, Any], there: socket.socket) -> str:
     return "watching"
 
 
-def _step(steps: dict[str, str], name: str, step: Any) -> None:
+def attempt(steps: dict[str, str], name: str, step: Any) -> None:
+    """Try a step of the confinement: how it went goes into `steps`; why it failed too, with a `-` before the name."""
     try:
         done = step()
         steps[name] = done if isinstance(done, str) else "yes"
