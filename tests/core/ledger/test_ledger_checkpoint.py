@@ -58,6 +58,14 @@ def test_any_changed_byte_is_noticed(place: int, change: int) -> None:
     assert raised.value.code == "HF-LED-001"
 
 
+@pytest.mark.parametrize("place", [HEAD.note.index(b"=\n\n") - 1, len(HEAD.note) - 3])
+def test_the_idle_bits_of_base64_count_too(place: int) -> None:
+    for change in range(1, 256):
+        note = HEAD.note[:place] + bytes([HEAD.note[place] ^ change]) + HEAD.note[place + 1 :]
+        with pytest.raises(LedgerError):
+            Checkpoint.trusted(note, KEY.public, "bank.example/eu")
+
+
 @given(st.integers(0, len(HEAD.note)), st.binary(min_size=1, max_size=4), st.booleans())
 def test_bytes_added_or_taken_are_noticed(place: int, extra: bytes, add: bool) -> None:
     note = HEAD.note[:place] + extra + HEAD.note[place:] if add else HEAD.note[:place] + HEAD.note[place + len(extra) :]

@@ -8,12 +8,14 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from holdfast.core.errors import LedgerError, StoreError
 from holdfast.core.ledger import Checkpoint, InclusionProof, Ledger, LedgerStatus, verify_ledger
+from holdfast.core.ledger.folder import LedgerFolder
 from holdfast.core.ledger.merkle import EMPTY_ROOT, consistent
 from holdfast.core.ledger.tiles import ENTRIES, Tile, decode_bundle
 from holdfast.core.sign import SigningKey
@@ -150,6 +152,27 @@ def test_sequencers_without_a_lease_between_them_do_no_harm(
     ids = [leaf["id"] for leaf in leaves(ledgers[0].folder)]
     assert len(ids) == len(set(ids)) == 96
     ok(ledgers[0], 96)
+
+
+def test_a_sequencer_that_slept_does_not_replace_a_newer_checkpoint(
+    store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.core.store.leases.Leases.claim", lambda *_: True)
+    rival = Ledger(store, KEY, ORIGIN)
+    ledger.append_pending()
+    write_tiles, slept = LedgerFolder.write_tiles, []
+
+    def sleep_first(files: LedgerFolder, *rest: Any) -> None:
+        if not slept:
+            slept.append(True)
+            intend(store, 2, 3)
+            assert rival.append_pending() == 2
+        write_tiles(files, *rest)
+
+    intend(store, 1)
+    monkeypatch.setattr(LedgerFolder, "write_tiles", sleep_first)
+    assert ledger.append_pending() == 1
+    ok(ledger, 3)
 
 
 def test_proofs_hold_for_their_leaf_and_no_other(store: Store, ledger: Ledger) -> None:
@@ -317,3 +340,22 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_a_code(store: Store, t
     with pytest.raises(StoreError) as raised:
         Ledger(store, KEY, ORIGIN, tmp_path / "file" / "ledger").append_pending()
     assert raised.value.code == "HF-STO-014"
+
+
+def test_a_full_disk_is_an_error_with_a_code_and_signs_nothing(
+    store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append_pending()
+    intend(store, 1)
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("os.fsync", full)
+        with pytest.raises(StoreError) as raised:
+            ledger.append_pending()
+    assert (raised.value.code, raised.value.cause) == ("HF-STO-014", "No space left on device")
+    ok(ledger, 0)
+    assert ledger.append_pending() == 0
+    ok(ledger, 1)

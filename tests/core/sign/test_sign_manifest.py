@@ -63,3 +63,7 @@ def test_what_cannot_be_hashed_whole_is_refused(tmp_path: Path) -> None:
     assert refused([tmp_path / "pipe"]) == "it is not a regular file"
     (tmp_path / "linked").symlink_to(tmp_path.parent)
     assert refused([tmp_path]) == "it is a link to a folder"
+
+
+def test_a_file_that_is_larger_than_it_says_is_refused() -> None:
+    assert refused([Path("/proc/self/status")]) == "it changed while it was read"

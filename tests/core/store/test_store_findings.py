@@ -127,6 +127,15 @@ def test_every_place_must_be_clear(history: History) -> None:
     assert history.states() == {"r": CLOSED}
 
 
+def test_a_place_that_shows_nothing_is_not_clear(history: History) -> None:
+    history.deploy("v1")
+    history.judge("v1", "r")
+    history.deploy("v3", "staging")
+    history.measure("v1", "c")
+    history.judge("v1")
+    assert history.states() == {"r": OPEN}, "v3 was never judged"
+
+
 def test_a_closed_finding_reopens_and_tells_when(history: History, store: Store, clock: FrozenClock) -> None:
     history.deploy("v1")
     history.judge("v1", "r")

@@ -109,6 +109,17 @@ def test_topics_have_causes_of_their_own(store: Store) -> None:
         assert tx.outbox.waiting() == 2
 
 
+def test_an_acknowledgement_counts_once_and_may_come_late(store: Store, clock: FrozenClock) -> None:
+    with store.transaction() as tx:
+        tx.outbox.publish("t", "c", {})
+        (message,) = tx.outbox.claim_batch("slow", ttl_s=1)
+        clock.advance(timedelta(seconds=2))
+        assert [again.deliveries for again in tx.outbox.claim_batch("quick")] == [2]
+        assert tx.outbox.ack([message.sequence]) == 1
+        assert tx.outbox.ack([message.sequence]) == 0
+        assert not tx.outbox.postpone(message.sequence, "quick", 0)
+
+
 def test_workers_at_once_share_the_messages(store: Store) -> None:
     with store.transaction() as tx:
         for number in range(60):
