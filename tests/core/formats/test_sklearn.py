@@ -261,6 +261,15 @@ def test_pipelines_give_steps_names_and_labels() -> None:
     assert np.array_equal(scores(found.ensemble, inner), model.predict_proba(table))
 
 
+def test_nested_pipelines_keep_their_column_names() -> None:
+    table = pd.DataFrame({"a": rows()[:, 0], "b": rows()[:, 1]})
+    front = make_pipeline(make_pipeline(StandardScaler()), StandardScaler())
+    model = make_pipeline(front, DecisionTreeClassifier(max_depth=3)).fit(table, TEXTS)
+    found = read(model)
+    assert found.columns == ("a", "b")
+    assert [type(step) for step in found.transforms] == [Scale, Scale]
+
+
 def test_searches_give_their_best_estimator() -> None:
     search = GridSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [2, 4]}, cv=2).fit(rows(), TEXTS)
     assert np.array_equal(scores(read(search).ensemble, rows()), search.predict_proba(rows()))

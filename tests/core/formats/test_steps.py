@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import sys
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -234,6 +236,15 @@ def test_column_transformers(step: ColumnTransformer, protocol: int) -> None:
 def test_what_has_no_description_is_opaque(step: Any) -> None:
     [part] = read(step.fit(FULL))
     assert isinstance(part, Opaque)
+
+
+def test_samplers_do_nothing_when_a_model_predicts(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("imblearn.over_sampling._random")
+    module.Sampler = type("Sampler", (), {"__module__": module.__name__})  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "imblearn", ModuleType("imblearn"))
+    monkeypatch.setitem(sys.modules, "imblearn.over_sampling", ModuleType("imblearn.over_sampling"))
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert read(module.Sampler()) == ()
 
 
 def test_infrequent_categories_are_opaque() -> None:

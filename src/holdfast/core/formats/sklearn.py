@@ -80,6 +80,8 @@ def _pipeline(found: Instance, depth: int) -> TreeModel:
     model = _read(steps[-1], found.source, depth + 1)
     before = tuple(part for step in steps[:-1] for part in steps_of(step, found.source, depth + 1))
     first = Instance.maybe(steps[0], found.source)
+    while first is not None and first.name == "Pipeline" and pipeline(first):
+        first = Instance.maybe(pipeline(first)[0], found.source)
     columns = first.names() if first is not None and len(steps) > 1 else model.columns
     return replace(model, transforms=before + model.transforms, columns=columns)
 

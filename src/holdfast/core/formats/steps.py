@@ -16,6 +16,8 @@ from holdfast.core.formats.instances import KIND, LABEL_COST, NAN, Instance, Sou
 from holdfast.core.formats.pickle import Global, Object, Value, as_text
 
 MAX_DEPTH = 16
+_SAMPLERS = tuple(f"imblearn.{name}." for name in ("over_sampling", "under_sampling", "combine"))
+"""imbalanced-learn's pipeline leaves these out when it predicts."""
 _CHECKS = ("sklearn.utils.validation.check_array",)
 
 
@@ -29,6 +31,8 @@ def steps_of(value: Value, source: Source, depth: int = 0) -> tuple[Step, ...]:
     found = Instance.maybe(value, source)
     if found is None:
         return (Opaque("a step that is not a plain object"),)
+    if found.module.startswith(_SAMPLERS):
+        return ()
     if found.name == "Pipeline" and found.package in ("sklearn", "imblearn"):
         return tuple(part for step in pipeline(found) for part in steps_of(step, source, depth + 1))
     if found.name == "ColumnTransformer" and found.package == "sklearn":
