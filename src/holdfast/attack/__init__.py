@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.attack.interface import Budget, EvasionResult, Goal
-    from holdfast.attack.run import attack, robust_share
+    from holdfast.attack.run import attack, proven_share, robust_share
     from holdfast.attack.target import TreeTarget
 
-__all__ = ["Budget", "EvasionResult", "Goal", "TreeTarget", "attack", "robust_share"]
+__all__ = ["Budget", "EvasionResult", "Goal", "TreeTarget", "attack", "proven_share", "robust_share"]
 
 _HOMES = {
     "Budget": "interface",
@@ -20,6 +20,7 @@ _HOMES = {
     "Goal": "interface",
     "TreeTarget": "target",
     "attack": "run",
+    "proven_share": "run",
     "robust_share": "run",
 }
 

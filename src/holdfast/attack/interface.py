@@ -66,6 +66,9 @@ class EvasionResult:
     """(n, d) raw contract units."""
     linf: Floats
     """(n,) greatest move of a column in its unit; inf without success, 0 where the row already stood there."""
+    floor: Floats
+    """(n,) no row at a smaller distance crosses, proven by the bound of `kernels.bound` (up to the model's rounding);
+    equal to `linf` where the move found is the smallest there is."""
     cost: Floats
     """(n,) sum of moves in their units times the features' costs; inf without success."""
     valid: Bools

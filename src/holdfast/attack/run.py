@@ -47,9 +47,16 @@ def robust_share(result: EvasionResult, boxes: Sequence[float]) -> dict[float, f
 
     One search answers for all boxes. A share is an upper bound on the truth: a search may miss, never invent.
     """
-    if not result.linf.size:
-        return {}
-    return {box: float((result.linf > box).mean()) for box in boxes}
+    return _shares(result.linf, boxes)
+
+
+def proven_share(result: EvasionResult, boxes: Sequence[float]) -> dict[float, float]:
+    """Per box the share of rows that provably cannot be moved across inside it: a lower bound on the truth."""
+    return _shares(result.floor, boxes)
+
+
+def _shares(distances: Floats, boxes: Sequence[float]) -> dict[float, float]:
+    return {box: float((distances > box).mean()) for box in boxes} if distances.size else {}
 
 
 def _check(rows: Floats, scales: Floats, contract: Contract) -> None:

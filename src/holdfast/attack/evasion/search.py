@@ -23,6 +23,7 @@ from holdfast.attack.evasion.kernels.state import Arena
 from holdfast.attack.interface import Budget, EvasionResult, Goal, attack
 from holdfast.attack.target import TreeTarget
 from holdfast.core.contract import Contract
+from holdfast.core.contract.distance import l1_cost, linf
 
 METHOD = "evasion.search"
 ROUNDS = 3
@@ -50,38 +51,26 @@ def search(
     """The smallest moves found for `rows` (n, d); a row that breaks the contract before the attack is left alone."""
     plan = Plan(target, goal, contract, scales)
     seeds = np.array([_seed(row, seed) for row in rows], np.int64)
-    moved, nodes = rows.copy(), np.zeros(len(rows), np.int64)
-    success = np.zeros(len(rows), np.bool_)
-    open_rows = np.flatnonzero(contract.validate(rows).valid)
-    for turn in range(ROUNDS):
-        if not open_rows.size:
-            break
-        found = plan.run(rows[open_rows], seeds[open_rows], budget, caution=CAUTION**turn)
+    moved, success = rows.copy(), np.zeros(len(rows), np.bool_)
+    nodes, floor = np.zeros(len(rows), np.int64), np.zeros(len(rows))
+    left = np.flatnonzero(contract.validate(rows).valid)
+    for turn in range(ROUNDS if left.size else 0):
+        found = plan.run(rows[left], seeds[left], budget, caution=CAUTION**turn)
         arrived = np.isfinite(found.distances)
-        kept = arrived & plan.confirmed(found.moved, rows[open_rows])
-        moved[open_rows[kept]] = found.moved[kept]
-        success[open_rows[kept]] = True
-        nodes[open_rows] += found.spent
-        open_rows = open_rows[arrived & ~kept]
-    return _result(contract, rows, moved, success, nodes, scales, budget, seed)
-
-
-def _result(
-    contract: Contract,
-    rows: Floats,
-    moved: Floats,
-    success: Bools,
-    nodes: NDArray[np.int64],
-    scales: Floats,
-    budget: Budget,
-    seed: int,
-) -> EvasionResult:
-    from holdfast.core.contract.distance import l1_cost, linf
-
+        kept = arrived & plan.confirmed(found.moved, rows[left])
+        moved[left[kept]], success[left[kept]] = found.moved[kept], True
+        nodes[left] += found.spent
+        if turn == 0:
+            floor[left] = found.floors
+        left = left[arrived & ~kept]
+        if not left.size:
+            break
+    distances = np.where(success, linf(contract, moved, rows, scales), np.inf)
     return EvasionResult(
         success=success,
         adversarial=moved,
-        linf=np.where(success, linf(contract, moved, rows, scales), np.inf),
+        linf=distances,
+        floor=np.minimum(floor, distances),
         cost=np.where(success, l1_cost(contract, moved, rows, scales), np.inf),
         valid=contract.validate(moved, rows).valid,
         nodes=nodes,
@@ -103,6 +92,7 @@ class Found:
 
     moved: Floats
     distances: Floats
+    floors: Floats
     spent: NDArray[np.int64]
 
 
@@ -137,7 +127,7 @@ class Plan:
         arena.put("spent", np.zeros(len(rows), np.int64))
         search_rows(arena.state, len(rows))
         moved = self._contract.derive(arena.arrays["moved"])
-        return Found(moved, arena.arrays["distances"], arena.arrays["spent"])
+        return Found(moved, arena.arrays["distances"], arena.arrays["floors"], arena.arrays["spent"])
 
     def confirmed(self, moved: Floats, rows: Floats) -> Bools:
         """Which moved rows keep the contract and stand beyond the decision on the model's own arithmetic."""
