@@ -83,7 +83,8 @@ def test_another_schema_is_refused():
 
 
 MODULE = """
-import os, subprocess, importlib, socket
+import os, subprocess, importlib, socket, pickle
+load, loads = pickle.load, pickle.loads
 from urllib.request import urlopen
 
 class Plain:
@@ -125,6 +126,9 @@ class ImportsItsOwn:
 class ForeignBase(subprocess.Popen):
     pass
 
+class Unpickles(pickle.Unpickler):
+    pass
+
 class Reduced:
     def __reduce__(self): return (make, (self.n,))
 
@@ -137,6 +141,9 @@ def shell(command): return os.system(command)
 def _unpickle_plain(n): return Plain(n)
 def _unpickle_any(factory): return factory()
 def double(x): return 2 * x
+def unpickle_renamed(data): return loads(data)
+def unpickle_inside(file): return Unpickles(file).load()
+def any_method(x, name): return getattr(x, name)()
 """
 EXPECTED = {
     "Plain": "c",
@@ -158,6 +165,10 @@ EXPECTED = {
     "_unpickle_plain": "c",
     "_unpickle_any": "h",
     "double": "v",
+    "Unpickles": "",
+    "unpickle_renamed": "",
+    "unpickle_inside": "",
+    "any_method": "",
 }
 
 

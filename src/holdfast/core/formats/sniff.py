@@ -69,10 +69,8 @@ def sniff_window(window: Window) -> str:
     head = window.read(0, _HEAD)
     if not head:
         return "empty"
-    for found in (_binary(window, head), _texts(window, head), _protobuf(window), _loose(window, head)):
-        if found is not None:
-            return found
-    return "other" if _is_text(window) else "binary"
+    found = _binary(window, head) or _texts(window, head) or _protobuf(window) or _loose(window, head)
+    return found or ("other" if _is_text(window) else "binary")
 
 
 def _binary(window: Window, head: bytes) -> str | None:

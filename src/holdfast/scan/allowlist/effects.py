@@ -36,7 +36,7 @@ METHOD_SINKS: Final = {
     **dict.fromkeys(("system", "popen", "Popen", "spawn", "check_call", "check_output"), "process"),
     **dict.fromkeys(("urlopen", "urlretrieve", "connect", "sendall", "create_connection", "fetch"), "network"),
     **dict.fromkeys(("import_module", "exec_module", "load_module"), "import"),
-    **dict.fromkeys(("runcode", "runsource", "eval"), "eval"),
+    **dict.fromkeys(("runcode", "runsource", "eval", "load", "loads"), "eval"),
 }
 NATIVE_SINK: Final = re.compile(r"[Ff]ile|(Load|Save)Model$|U[Rr][Ii]|Cache")
 """Names of native library functions that take a path (ctypes: `_LIB.LGBM_BoosterCreateFromModelfile`)."""
@@ -71,7 +71,7 @@ HARMLESS_NAMES: Final = (
 )
 """Beginnings of names that are harmless within standard modules that are not."""
 FOREIGN_SINKS: Final = {
-    **dict.fromkeys(("load", "loads", "dump", "dumps", "save"), "file"),
+    **dict.fromkeys(("dump", "dumps", "save"), "file"),
     **dict.fromkeys(("run", "call", "Process", "Pool"), "process"),
 }
 """Names that count where they belong to a library outside of the analysed sources."""
@@ -80,11 +80,12 @@ _NAMES: Final = frozenset(dir(builtins))
 
 @dataclass(slots=True)
 class Effects:
-    """What one body does itself (`sinks`), whom it calls, and whether it calls what it was handed."""
+    """What one body does itself (`sinks`), whom it calls, whether it calls what it was handed or looks names up."""
 
     sinks: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
     calls_argument: bool = False
+    looks_up: bool = False
 
 
 class Analysis:
@@ -198,7 +199,7 @@ class _Body(ast.NodeVisitor):
         if name in BUILTIN_SINKS and not _is_fixed(node):
             self.effects.sinks.add(BUILTIN_SINKS[name])
         if name in REFLECTION and len(node.args) > 1 and not isinstance(node.args[1], ast.Constant):
-            self.effects.calls_argument = True
+            self.effects.looks_up = True
 
     def _attribute(self, node: ast.Call, target: ast.Attribute, name: str) -> None:
         owner = self.function.owner
@@ -245,6 +246,10 @@ class _Body(ast.NodeVisitor):
         self.effects.sinks |= set(self._outside(node, path))
 
     def _construct(self, made: Class) -> None:
+        """Making an instance runs its two makers, and whatever a base does that is not written here."""
+        for item in self.index.lineage(made):
+            if isinstance(item, str) and outside(item) and not item.endswith(("Error", "Exception", "Warning")):
+                self.effects.sinks.add(f"standard:{item.partition('.')[0]}")
         for hook in ("__new__", "__init__"):
             for item in self.index.lineage(made):
                 if isinstance(item, Class) and hook in item.methods:
@@ -268,8 +273,14 @@ class _Body(ast.NodeVisitor):
             yield METHOD_SINKS[last]
         elif last in FOREIGN_SINKS and head not in self.index.modules:
             yield FOREIGN_SINKS[last]
-        elif head in sys.stdlib_module_names and head not in self.own_names:
+        elif outside(path) and head not in self.own_names:
             yield f"standard:{head}"
+
+
+def outside(path: str) -> bool:
+    """Whether a name belongs to a standard module that can reach out of the process."""
+    head = path.partition(".")[0]
+    return head in sys.stdlib_module_names and head not in HARMLESS and not path.startswith(HARMLESS_NAMES)
 
 
 def _is_fixed(node: ast.Call) -> bool:

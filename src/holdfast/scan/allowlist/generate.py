@@ -63,7 +63,8 @@ class Judge:
         if made.metaclass not in ("", "ABCMeta", "abc.ABCMeta", "EnumMeta") or self._reaches(made, "__init__"):
             return "n"
         makers = (self.analysis.method(made, hook) for hook in ("__new__", "__init__"))
-        return "h" if any(maker and self.analysis.own[maker.path].calls_argument for maker in makers) else "c"
+        own = [self.analysis.own[maker.path] for maker in makers if maker is not None]
+        return "h" if any(effects.calls_argument or effects.looks_up for effects in own) else "c"
 
     def _bases_known(self, made: Class) -> bool:
         outside = (item for item in self.index.lineage(made) if isinstance(item, str))
@@ -90,8 +91,11 @@ class Judge:
         named = function.path in self.reducers or RECONSTRUCTOR.search(function.name)
         if function.node is None:
             return "h" if named else ""
+        own = self.analysis.own[function.path]
+        if own.looks_up:
+            return ""
         if named:
-            return "h" if self.analysis.own[function.path].calls_argument else "c"
+            return "h" if own.calls_argument else "c"
         return "v"
 
 

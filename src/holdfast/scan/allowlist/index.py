@@ -16,7 +16,7 @@ _CYTHON_CLASS: Final = re.compile(r"^(?:cdef |ctypedef )?class\s+(\w+)", re.MULT
 _CYTHON_FUNCTION: Final = re.compile(r"^(?:cpdef|def)\s+(?:inline\s+)?(?:\w+\s+)?(\w+)\s*\(", re.MULTILINE)
 _HOOKED: Final = rb"\.(\w+)\.__(?:reduce_cython|setstate_cython|reduce|setstate|getstate)__"
 _TYPE_NAME: Final = rb"\.([A-Z]\w*)\0"
-_MAKERS: Final = rb"[.\0](\w*(?:unpickle|newObj)\w*)\0"
+_MAKERS: Final = rb"[.\0]((?:__pyx_unpickle_|_unpickle_|newObj)\w*|_\w+_unpickle)\0"
 _UNSAFE_STRINGS: Final = re.compile(rb"\0(?:open|fopen|subprocess|urlopen|popen|system|execv|eval|exec)\0")
 
 
@@ -100,7 +100,8 @@ class Index:
         for found in set(re.findall(own + _HOOKED, source.content) + re.findall(own + _TYPE_NAME, source.content)):
             self._compiled_class(source.module, found.decode())
         for found in set(re.findall(_MAKERS, source.content)):
-            self._compiled_function(source.module, found.decode())
+            if not found.endswith(b"__set_state"):
+                self._compiled_function(source.module, found.decode())
 
     def _compiled_class(self, module: str, name: str) -> None:
         path = self.follow(f"{module}.{name}")
@@ -132,10 +133,11 @@ class Index:
                 read_import(module, node, module.names, module.stars)
             case ast.AnnAssign(target=ast.Name(id=name), annotation=kind) if compiled:
                 self.constants[f"{module.name}.{name}"] = ast.unparse(kind)
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if not compiled:
-                target = dotted(value)
-                if target and name not in module.names and target != name:
-                    module.names[name] = f"{module.name}.{target}"
+            case ast.Assign(targets=[ast.Name() as target], value=value) if not compiled:
+                _alias(module, target, value)
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if not compiled:
+                for each, given in zip(targets, values, strict=False):
+                    _alias(module, each, given)
 
     def _class(self, module: Module, node: ast.ClassDef) -> None:
         bases = tuple(filter(None, (dotted(base) for base in node.bases)))
@@ -178,7 +180,7 @@ class Index:
                 return path
             head, _, tail = rest.partition(".")
             meant = self._meaning(self.modules[module], head)
-            if meant in (head, f"{module}.{head}"):
+            if meant == f"{module}.{head}" or (meant == head and head not in self.modules[module].names):
                 return path
             path = f"{meant}.{tail}" if tail else meant
         return path
@@ -215,6 +217,13 @@ class Index:
                 home = self.modules[item.module]
                 paths = (self.resolve(home, base) for base in item.bases)
                 pending.extend(self.classes.get(path, path) for path in paths)
+
+
+def _alias(module: Module, name: ast.expr, value: ast.expr) -> None:
+    """`loads = pickle.loads` gives a thing another name."""
+    target = dotted(value)
+    if isinstance(name, ast.Name) and target and name.id not in module.names and target != name.id:
+        module.names[name.id] = f"{module.name}.{target}"
 
 
 def read_import(

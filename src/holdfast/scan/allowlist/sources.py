@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-SKIPPED: Final = frozenset(("tests", "test", "testing", "_examples", "benchmarks", "conftest", "examples", "f2py"))
+SKIPPED: Final = frozenset(
+    (
+        *("tests", "test", "testing", "_examples", "benchmarks", "conftest", "examples"),
+        *("f2py", "distutils", "_build_utils", "_pyinstaller", "ctypeslib", "setup"),
+    )
+)
 """Parts of module paths that no model needs and that hold helpers able to do anything."""
 _SUFFIXES: Final = (".py", ".pyi", ".pyx", ".tp", ".so")
 
