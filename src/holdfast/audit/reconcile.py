@@ -17,7 +17,7 @@ from holdfast.core import errors
 from holdfast.core.domain.clock import Clock, to_iso
 from holdfast.core.domain.ids import digest_bytes
 from holdfast.core.domain.observation import Attempt, Observation, Recorded, Status
-from holdfast.core.store.leases import new_owner
+from holdfast.core.store.owners import new_owner
 
 if TYPE_CHECKING:
     from holdfast.core.store import Store

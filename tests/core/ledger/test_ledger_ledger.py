@@ -117,6 +117,25 @@ def test_while_one_sequencer_holds_the_lease_another_does_nothing(store: Store, 
     assert ledger.append_pending() == 1
 
 
+def test_intents_of_whoever_was_turned_away_are_not_left_behind(
+    store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rival, publish = Ledger(store, KEY, ORIGIN), Ledger._publish
+    turned_away: list[int] = []
+
+    def publish_while_another_knocks(self: Ledger) -> None:
+        if not turned_away:
+            intend(store, 2)
+            turned_away.append(rival.append_pending())
+        publish(self)
+
+    monkeypatch.setattr(Ledger, "_publish", publish_while_another_knocks)
+    intend(store, 1)
+    assert ledger.append_pending() == 2
+    assert turned_away == [0]
+    ok(ledger, 2)
+
+
 def test_the_lease_is_given_back(store: Store, ledger: Ledger) -> None:
     ledger.append_pending()
     with store.reading() as tx:

@@ -87,6 +87,18 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
         SigningKey.generate().save(tmp_path / "k.pem")
     assert raised.value.code == "HF-SIG-001"
     assert SigningKey.load(tmp_path / "k.pem") == key
+    assert [path.name for path in tmp_path.iterdir()] == ["k.pem"]
+
+
+def test_a_key_is_there_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", fail)
+    with pytest.raises(SignatureError) as raised:
+        SigningKey.generate().save(tmp_path / "k.pem")
+    assert raised.value.cause == "No space left on device"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_secret_is_in_no_representation() -> None:

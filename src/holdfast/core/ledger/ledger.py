@@ -58,20 +58,23 @@ class Ledger:
         return self._files.folder
 
     def append_pending(self) -> int:
-        """Append every waiting intent, publish, and say how many there were; 0 while another sequencer works.
+        """Append every waiting intent, publish, and say how many there were; 0 where another sequencer is at it.
 
         Raises LedgerError (HF-LED-001 to -007), and signs nothing, when folder and database contradict each other
         or the database contradicts itself.
         """
-        if not self._store.run(lambda tx: tx.leases.claim(LEASE, self._owner, self._lease_s)):
-            return 0
-        try:
-            self._begin()
-            appended = self._place()
-            self._publish()
-            return appended
-        finally:
-            self._store.run(lambda tx: tx.leases.release(LEASE, self._owner))
+        appended = 0
+        while self._store.run(lambda tx: tx.leases.claim(LEASE, self._owner, self._lease_s)):
+            try:
+                self._begin()
+                appended += self._place()
+                self._publish()
+            finally:
+                self._store.run(lambda tx: tx.leases.release(LEASE, self._owner))
+            # Whoever was turned away while we held the lease had committed by then: leave nobody's intents behind.
+            if not self._waiting():
+                break
+        return appended
 
     def checkpoint(self) -> Checkpoint | None:
         """The newest published checkpoint; None before the first. Raises LedgerError when it is not ours."""
@@ -112,6 +115,10 @@ class Ledger:
             head = Checkpoint.sign(self.origin, size, tree.root(size), self._key)
         files.write_checkpoint(head.note)
         return head
+
+    def _waiting(self) -> bool:
+        with self._store.reading() as tx:
+            return bool(tx.intents.pending(1))
 
     def _begin(self) -> None:
         """Bring disk and record together after a crash.

@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -105,11 +106,15 @@ class SigningKey:
         return self._secret().sign(message)
 
     def save(self, path: Path) -> None:
-        """Write the PEM file with mode 0600. Raises SignatureError when there is a file already."""
+        """Write the PEM file, whole and with mode 0600. Raises SignatureError when there is a file already."""
         pem = self._secret().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with NamedTemporaryFile(dir=path.parent, prefix=".key-") as file:
+                file.write(pem)
+                file.flush()
+                os.fsync(file.fileno())
+                os.link(file.name, path)  # unlike a rename, it takes no existing file's place
         except OSError as fault:
             raise SignatureError(
                 f"cannot write the key {path}",
@@ -117,10 +122,6 @@ class SigningKey:
                 fix="keys are never overwritten: move the old one away first, or name another file",
                 code="HF-SIG-001",
             ) from fault
-        with os.fdopen(handle, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
 
     def _secret(self) -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(self.seed)

@@ -6,21 +6,14 @@ because results are idempotent by key, and the ledger's order is fixed by a row 
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy import case, delete, or_, select, update
 
+from holdfast.core.store.owners import gone
 from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import leases
-
-
-def new_owner() -> str:
-    """A token for one worker: tells people which process it is, and no two are the same."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(8)}"
 
 
 class Leases:
@@ -31,7 +24,13 @@ class Leases:
         self._sql = session.connection
 
     def claim(self, key: str, owner: str, ttl_s: float) -> bool:
-        """Take the lease if it is free, expired, or already `owner`'s. True if `owner` holds it now."""
+        """Take the lease if it is free, expired, already `owner`'s, or of a process that is gone. True if held now."""
+        if self._take(key, owner, ttl_s):
+            return True
+        holder = self.holder(key)
+        return holder is not None and gone(holder) and self.release(key, holder) and self._take(key, owner, ttl_s)
+
+    def _take(self, key: str, owner: str, ttl_s: float) -> bool:
         now = self._session.now
         statement = self._session.insert(leases).values(
             key=key, owner=owner, expires_at=now + timedelta(seconds=ttl_s), fence=1
