@@ -16,6 +16,7 @@ from holdfast.core.errors import UsageError
 
 if TYPE_CHECKING:
     from holdfast.core.domain.advisory import Technique
+    from holdfast.scan.rules import Rule as ScanRule
 
 POLICY = "baseline"
 Page = Callable[[], str]
@@ -24,7 +25,13 @@ Page = Callable[[], str]
 
 def topics() -> dict[str, dict[str, Page]]:
     """Every topic by section: what it is called, and how its page is made."""
-    return {"Checks": _checks(), "Rules": _rules(), "Techniques": _techniques(), "Errors": _pages("errors")}
+    return {
+        "Checks": _checks(),
+        "Rules": _rules(),
+        "Scan rules": _scan_rules(),
+        "Techniques": _techniques(),
+        "Errors": _pages("errors"),
+    }
 
 
 def _pages(folder: str) -> dict[str, Page]:
@@ -56,6 +63,21 @@ def _rules() -> dict[str, Page]:
     stops = [*starts[1:], (document.line("ratchet") or len(lines) + 1) - 1]
     written = zip(rules, starts, stops, strict=True)
     return {**_pages("rules"), **{rule["id"]: _rule(rule, lines[start:stop]) for rule, start, stop in written}}
+
+
+def _scan_rules() -> dict[str, Page]:
+    from holdfast.scan.rules import RULES
+
+    return {rule.id: _scan_rule(rule) for rule in RULES}
+
+
+def _scan_rule(rule: ScanRule) -> Page:
+    def text() -> str:
+        technique = _techniques().get(rule.technique)
+        about = f"A file is {rule.verdict} when it {rule.title} (fact kind `{rule.kind}`)."
+        return f"# {rule.id}: a rule of the scanner\n\n{about}\n" + ("" if technique is None else "\n" + technique())
+
+    return text
 
 
 def _rule(rule: dict[str, Any], lines: list[str]) -> Page:

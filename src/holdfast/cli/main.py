@@ -12,6 +12,7 @@ from holdfast.core.errors import EXIT_PASSED
 
 VERBS = {
     "estate": ("holdfast.cli.estate", "Describe models: write, list and register holdfast.yaml."),
+    "scan": ("holdfast.cli.scan", "Say what model files contain, without loading them."),
     "audit": ("holdfast.cli.audit", "Run the checks whose results are missing."),
     "gate": ("holdfast.cli.gate", "Decide whether models may be deployed; sign and verify the verdict."),
     "ledger": ("holdfast.cli.ledger", "Verify, export and read the record of what happened."),

@@ -6,6 +6,7 @@ contract mining can be tried where the truth is known.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,11 @@ def _missing(random: np.random.Generator, values: Column, chance: Column | float
     return np.where(random.random(len(values)) < chance, np.nan, values.astype(np.float64))
 
 
+def _rare(random: np.random.Generator, n: int) -> Callable[[], Column]:
+    """Gives, per column, what makes one payment in a hundred extraordinary: a car, a long pause, a far country."""
+    return lambda: np.where(random.random(n) < 0.01, random.uniform(3, 5, n), 0.0)
+
+
 def card_fraud(n: int, seed: int) -> Simulation:
     """Card payments, about one in twelve fraudulent. Amounts in cents, times in minutes, distances in kilometres.
 
@@ -77,14 +83,15 @@ def card_fraud(n: int, seed: int) -> Simulation:
     haste, reach, wealth, novelty = _traits(random, n, 4, 0.25)
     chance = _chance(1.6 * haste + 1.3 * reach + 1.1 * novelty - 0.4 * wealth, 0.08)
     fraud = (random.random(n) < chance).astype(np.int64)
-    shift = fraud * random.gamma(6.0, 0.2, n)
+    shift = fraud * random.gamma(5.0, 0.2, n)
     card_limit = _whole(np.exp(12.6 + 0.5 * wealth), 50_000, 5_000_000) // 10_000 * 10_000
-    amount = _whole(np.exp(8.1 + 0.5 * wealth + 0.7 * shift + 0.7 * random.standard_normal(n)), 100, 1_500_000)
+    rare = _rare(random, n)
+    amount = _whole(np.exp(8.1 + 0.5 * wealth + 0.7 * shift + 0.7 * random.standard_normal(n) + rare()), 100, 1_500_000)
     balance_before = _whole(card_limit * random.beta(1.5, 4, n), 0, 5_000_000)
-    payments_hour = 1 + random.poisson(np.exp(-1.6 + 0.5 * haste + 0.8 * shift), n)
+    payments_hour = 1 + random.poisson(np.exp(-1.6 + 0.5 * haste + 0.3 * shift), n)
     payments_day = payments_hour + random.poisson(np.exp(0.4 + 0.3 * haste + 0.2 * shift), n)
     others = _whole(np.exp(7.6 + 0.6 * random.standard_normal(n)) * (payments_day - 1), 0, 20_000_000)
-    channel = np.where(random.random(n) < 0.25 + 0.4 * fraud, 1, np.where(random.random(n) < 0.1, 2, 0))
+    channel = np.where(random.random(n) < 0.3 + 0.15 * fraud, 1, np.where(random.random(n) < 0.1, 2, 0))
     device_age = _whole(np.exp(5.6 - 0.5 * novelty - 1.1 * shift + 0.8 * random.standard_normal(n)), 0, 4000)
     columns: dict[str, Column] = {
         "amount": amount,
@@ -96,9 +103,13 @@ def card_fraud(n: int, seed: int) -> Simulation:
         "payments_day": _whole(payments_day, 1, 200),
         "amount_day": others + amount,
         "mean_amount_day": (others + amount) / _whole(payments_day, 1, 200),
-        "minutes_since_last": _whole(np.exp(5.8 - 0.6 * haste - 0.9 * shift + random.standard_normal(n)), 0, 40_000),
-        "distance_km": np.round(np.exp(1.4 + 0.8 * reach + 1.1 * shift + random.standard_normal(n)).clip(0, 12_000), 1),
-        "merchant_risk": np.round(_sigmoid(-2.2 + 0.8 * shift + 0.7 * random.standard_normal(n)), 3),
+        "minutes_since_last": _whole(
+            np.exp(5.8 - 0.6 * haste - 0.9 * shift + random.standard_normal(n) + rare()), 0, 40_000
+        ),
+        "distance_km": np.round(
+            np.exp(1.4 + 0.8 * reach + 1.1 * shift + random.standard_normal(n) + 2 * rare()).clip(0, 12_000), 1
+        ),
+        "merchant_risk": np.round(_sigmoid(-2.2 + 0.3 * shift + 0.7 * random.standard_normal(n)), 3),
         "device_age_days": _missing(random, device_age, np.where(channel == 0, 0.5, 0.02)),
         "account_age_days": _whole(np.exp(7.0 - 0.3 * novelty + 0.6 * random.standard_normal(n)), 1, 15_000),
         "weekday": random.integers(0, 7, n),

@@ -1,0 +1,90 @@
+"""`holdfast scan`: what model files contain, without loading them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from holdfast.cli.audit import rendered
+from holdfast.cli.output import Form, Output, output_options
+from holdfast.cli.terminal import Terminal
+from holdfast.cli.verb import verb
+
+if TYPE_CHECKING:
+    from holdfast.core.domain.observation import Fact
+    from holdfast.core.report import ScanReport
+    from holdfast.scan import FileReport
+
+SAY_EVERY = 500
+"""Files between two words of progress."""
+
+
+@verb(
+    "scan",
+    examples=(
+        ("holdfast scan models/", "Every file below a folder; exit code 1 when one must not be loaded."),
+        ("holdfast scan model.joblib --format json --output scan.json", "Every fact about one file, for a script."),
+    ),
+)
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--no-hash", is_flag=True, help="Leave out the SHA-256 of each file. Hashing is timed apart anyway.")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["blocked", "review"]),
+    default="blocked",
+    show_default=True,
+    help="What makes the exit code 1.",
+)
+@output_options("text", "json", "sarif", "junit", "markdown")
+@click.pass_obj
+def command(
+    terminal: Terminal,
+    paths: tuple[Path, ...],
+    no_hash: bool,
+    fail_on: str,
+    forms: tuple[Form, ...],
+    output: str | None,
+) -> int:
+    """Say what the files at PATHS contain and what loading them would do. Nothing in them is run.
+
+    Exits with 1 when a file is blocked, 3 when one is unknown, 0 otherwise.
+    """
+    from holdfast.scan import scan_paths
+
+    placed = Output.of(forms, output)
+    reports: list[FileReport] = []
+    for report in scan_paths(paths, hash=not no_hash):
+        reports.append(report)
+        if len(reports) % SAY_EVERY == 0:
+            terminal.log(f"{len(reports):,} files scanned")
+    placed.write(lambda form: rendered(_document(reports, form), form, terminal), terminal)
+    return _document(reports, "json").exit_code(fail_on_review=fail_on == "review")
+
+
+def _document(reports: list[FileReport], form: str) -> ScanReport:
+    """JSON has every fact; the other forms only what counts against a file, and how."""
+    from holdfast.core.report import FileRow, ScanReport
+
+    return ScanReport(
+        tuple(
+            FileRow(
+                path=report.path,
+                sha256=report.sha256,
+                format=report.format,
+                verdict=str(report.verdict),
+                inspect_ms=report.inspect_ms,
+                hash_ms=report.hash_ms,
+                bytes=report.bytes,
+                coverage=asdict(report.coverage),
+                facts=report.facts if form == "json" else _against(report),
+            )
+            for report in reports
+        )
+    )
+
+
+def _against(report: FileReport) -> tuple[Fact, ...]:
+    return tuple(replace(hit.fact, detail=hit.rule.title) for hit in report.hits)
