@@ -61,7 +61,7 @@ class Target:
 
     @cached_property
     def train(self) -> Table:
-        """The training table, label included. Raises DataError."""
+        """The training table, label included, without the dropped columns. Raises DataError."""
         return self._table("train", self.parts.train)
 
     @cached_property
@@ -74,11 +74,9 @@ class Target:
         return self.parts.test is None or self.parts.test == self.parts.train
 
     def features(self, table: Table) -> Columns:
-        """The model's input columns of a table: without the label and the dropped columns. Raises DataError."""
-        others = (self._label, *self.parts.drop)
-        for name in others:
-            self._refuse_absent(name, table)
-        columns: Columns = table.drop(others).columns
+        """The model's input columns of a table: all but the label. Raises DataError where there is no label."""
+        self._refuse_absent(self._label, table)
+        columns: Columns = table.drop([self._label]).columns
         return columns
 
     def labels(self, table: Table) -> NDArray[np.int64]:
@@ -127,7 +125,7 @@ class Target:
         """From contract columns to what the trees test."""
         from holdfast.core.contract import FeatureMap
 
-        return FeatureMap.of(self.contract, self._transforms())
+        return FeatureMap.of(self.contract, self.tree_model.transforms, self._input_names)
 
     @cached_property
     def trees(self) -> TreeTarget:
@@ -137,11 +135,10 @@ class Target:
         return TreeTarget.of(self.tree_model, self.contract, self.feature_map)
 
     @property
-    def input_names(self) -> tuple[str, ...]:
+    def _input_names(self) -> tuple[str, ...]:
         """The columns the model is given, in its order: its own names where it knows them, else the data's."""
-        own = self.tree_model.ensemble.feature_names if not self.tree_model.transforms else ()
-        names = tuple(self.features(self.train))
-        return own if own and set(own) <= set(names) else names
+        own, given = self.tree_model.columns_given, tuple(self.features(self.train))
+        return own if own and set(own) <= set(given) else given
 
     def predict(self, columns: Columns) -> Prediction:
         """Scores from the model's own library, under its own interpreter, in the sandbox."""
@@ -173,14 +170,6 @@ class Target:
         order = tuple(self.features(self.train))
         return self._open.enter_context(sandbox.open(self.parts.artifact, self.parts.artifact_format, order))
 
-    def _transforms(self) -> tuple[Any, ...]:
-        from holdfast.core.domain.transform import Branch, Columns, Passthrough
-
-        model = self.tree_model
-        if model.transforms:
-            return model.transforms
-        return (Columns((Branch(self.input_names, (Passthrough(),)),)),)
-
     def _refuse_absent(self, name: str, table: Table) -> None:
         if name not in table.names:
             raise DataError(
@@ -204,7 +193,7 @@ class Target:
                 fix="add 'data: {train: …, test: …, label: …}' to the manifest",
                 code="HF-CFG-008",
             )
-        return Table.read(path)
+        return Table.read(path, drop=self.parts.drop)
 
 
 def _class_numbers(prediction: Prediction) -> NDArray[np.int64]:

@@ -66,11 +66,12 @@ def draft(wish: Wish) -> Draft:
     from holdfast.core.contract import infer
     from holdfast.core.data.table import Table
 
-    table = Table.read(wish.data)
+    table = Table.read(wish.data, drop=wish.drop)
     _refuse_wrong_label(wish, table)
     unused = _unused_columns(wish, table)
     dropped = tuple(dict.fromkeys((*wish.drop, *unused)))
     contract = infer(table.columns, label=wish.label, drop=dropped)
+    dropped = tuple(dict.fromkeys((*dropped, *contract.omitted)))
     files = {
         wish.folder / MANIFEST_NAME: _manifest(wish, table, dropped),
         wish.folder / CONTRACT_NAME: contract.to_yaml(),
@@ -79,19 +80,18 @@ def draft(wish: Wish) -> Draft:
 
 
 def _refuse_wrong_label(wish: Wish, table: Table) -> None:
-    for name in (wish.label, *wish.drop):
-        if name not in table.names:
-            raise DataError(
-                f"there is no column '{name}' in {wish.data}",
-                cause=f"the columns are {', '.join(table.names[:30])}{' …' if len(table.names) > 30 else ''}",
-                fix=suggest(name, table.names),
-                code="HF-DAT-020",
-            )
+    if wish.label not in table.names:
+        raise DataError(
+            f"there is no column '{wish.label}' in {wish.data}",
+            cause=f"the columns are {', '.join(table.names[:30])}{' …' if len(table.names) > 30 else ''}",
+            fix=suggest(wish.label, table.names),
+            code="HF-DAT-020",
+        )
 
 
 def _unused_columns(wish: Wish, table: Table) -> tuple[str, ...]:
     """Columns that are no input of the model: a model that names its inputs settles it."""
-    inputs = [name for name in table.names if name != wish.label and name not in wish.drop]
+    inputs = [name for name in table.names if name != wish.label]
     own, count = _model_inputs(wish.model)
     if own and set(own) <= set(inputs):
         return tuple(name for name in inputs if name not in own)
@@ -123,9 +123,7 @@ def _model_inputs(path: Path) -> tuple[tuple[str, ...], int | None]:
         model = read_trees(path)
     except FormatError:
         return (), None
-    if model.transforms:
-        return (), None
-    return model.ensemble.feature_names, model.ensemble.n_features
+    return model.columns_given, None if model.transforms else model.ensemble.n_features
 
 
 def _manifest(wish: Wish, table: Table, dropped: tuple[str, ...]) -> str:
@@ -151,9 +149,7 @@ def _manifest(wish: Wish, table: Table, dropped: tuple[str, ...]) -> str:
         f"    artifact: {_relative(wish.model, base)}",
         "    # runtime: .venv/bin/python      # interpreter the model runs under, sandboxed; default: the current one",
         f"    data: {{train: {_relative(wish.data, base)}{test}, label: {json.dumps(wish.label)}{drop}}}",
-        f"    lock: {lock}"
-        if lock
-        else "    # lock: requirements.lock         # pinned packages, for advisories",
+        f"    lock: {lock}" if lock else "    # lock: requirements.lock         # pinned packages, for advisories",
         f"    contract: {CONTRACT_NAME}",
         "    policy: baseline                 # a built-in policy, or the path of your own",
     ]

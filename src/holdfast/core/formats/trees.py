@@ -118,3 +118,8 @@ class TreeModel:
     """Label of each class, in the order of the scores; empty for a regression."""
     columns: tuple[str, ...] = ()
     """Names of the raw columns, where the artifact keeps them."""
+
+    @property
+    def columns_given(self) -> tuple[str, ...]:
+        """The names by which the model asks for its raw columns, in its order; empty where it goes by position."""
+        return self.columns or (() if self.transforms else self.ensemble.feature_names)
