@@ -15,41 +15,22 @@ import multiprocessing
 import os
 import pickle
 import resource
+import sys
 import tempfile
 import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import joblib
 import numpy as np
 
+from benchmarks.metrics import Metric, Target, report
 from holdfast.scan import FileReport, scan
 
 SHARED = Path(os.environ.get("HOLDFAST_SHARED", Path(__file__).parents[2] / "shared"))
 STOPPED = ("blocked", "unknown")
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the value has to be."""
-
-    op: str
-    value: float
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One measured value; `rival` and its value are None where none was measured."""
-
-    name: str
-    value: float
-    unit: str
-    target: Target | None = None
-    rival: str | None = None
-    rival_value: float | None = None
 
 
 def corpus(folder: Path) -> list[tuple[dict[str, str], FileReport]]:
@@ -61,8 +42,8 @@ def corpus(folder: Path) -> list[tuple[dict[str, str], FileReport]]:
 def shares(found: list[tuple[dict[str, str], FileReport]]) -> Iterator[Metric]:
     """Recall and false alarms over the whole corpus."""
     verdicts: dict[str, list[str]] = defaultdict(list)
-    for row, report in found:
-        verdicts[row["label"]].append(str(report.verdict))
+    for row, seen in found:
+        verdicts[row["label"]].append(str(seen.verdict))
 
     def share(label: str, *wanted: str) -> float:
         return sum(verdict in wanted for verdict in verdicts[label]) / max(1, len(verdicts[label]))
@@ -77,8 +58,8 @@ def shares(found: list[tuple[dict[str, str], FileReport]]) -> Iterator[Metric]:
 def by_format(found: list[tuple[dict[str, str], FileReport]]) -> str:
     """Verdicts for each format and label, for people."""
     counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    for row, report in found:
-        counts[row["format"], row["label"]][str(report.verdict)] += 1
+    for row, seen in found:
+        counts[row["format"], row["label"]][str(seen.verdict)] += 1
     head = f"{'format':20} {'label':11} {'clean':>6} {'review':>6} {'unknown':>7} {'blocked':>7}"
     rows = [
         f"{name:20} {label:11} {count['clean']:6} {count['review']:6} {count['unknown']:7} {count['blocked']:7}"
@@ -89,11 +70,11 @@ def by_format(found: list[tuple[dict[str, str], FileReport]]) -> str:
 
 def wrong(found: list[tuple[dict[str, str], FileReport]]) -> Iterator[str]:
     """Files whose verdict is not the one their label asks for."""
-    for row, report in found:
+    for row, seen in found:
         fits = {"malicious": STOPPED, "benign": ("clean",), "suspicious": ("review", *STOPPED)}[row["label"]]
-        if report.verdict not in fits:
-            why = "; ".join(f"{hit.rule.id} {hit.fact.value}" for hit in report.hits[:2])
-            yield f"{row['label']:10} {report.verdict!s:8} {row['path']}  {why}"
+        if seen.verdict not in fits:
+            why = "; ".join(f"{hit.rule.id} {hit.fact.value}" for hit in seen.hits[:2])
+            yield f"{row['label']:10} {seen.verdict!s:8} {row['path']}  {why}"
 
 
 def big_files(folder: Path, size: int) -> None:
@@ -126,10 +107,10 @@ def big(size: int) -> Iterator[Metric]:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         reports = [scan(path, hash=False) for path in paths]
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    for report in reports:
-        assert report.verdict == "clean", (report.path, report.hits, report.coverage)
-        assert report.coverage.skipped_by_shape == size, (report.path, report.coverage)
-    yield Metric("scan.big_file_ms", max(report.inspect_ms for report in reports), "ms", Target("<=", 50.0))
+    for seen in reports:
+        assert seen.verdict == "clean", (seen.path, seen.hits, seen.coverage)
+        assert seen.coverage.skipped_by_shape == size, (seen.path, seen.coverage)
+    yield Metric("scan.big_file_ms", max(seen.inspect_ms for seen in reports), "ms", Target("<=", 50.0))
     yield Metric("scan.big_file_growth_mb", grown, "MB", Target("<=", 50.0))
 
 
@@ -138,13 +119,13 @@ def dense(size: int) -> Iterator[Metric]:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "dense.pkl"
         path.write_bytes(pickle.dumps([(number, str(number)) for number in range(size // 16)]))
-        report = scan(path, hash=False)
-    seconds = report.inspect_ms / 1000 * (32 << 20) / report.bytes
+        seen = scan(path, hash=False)
+    seconds = seen.inspect_ms / 1000 * (32 << 20) / seen.bytes
     yield Metric("scan.dense_pickle_s", seconds, "s", Target("<=", 0.5))
 
 
-def main() -> None:
-    """Measure, print, and write JSON where asked."""
+def main() -> int:
+    """Measure, print, and write JSON where asked; 1 where a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json", type=Path)
@@ -160,13 +141,8 @@ def main() -> None:
         if options.list:
             print("\n".join(wrong(found)))
     metrics += dense((2 if options.quick else 16) << 20)
-    for metric in metrics:
-        goal = f"  (target {metric.target.op} {metric.target.value})" if metric.target else ""
-        print(f"{metric.name:34} {metric.value:10.4f} {metric.unit}{goal}")
-    if options.json:
-        rows = [asdict(metric) for metric in metrics]
-        options.json.write_text(json.dumps({"metrics": rows}, indent=2, allow_nan=False) + "\n")
+    return report(metrics, options.json)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -30,6 +30,7 @@ REACHES_OUT = [
     *("operator.attrgetter", "operator.methodcaller", "types.FunctionType", "types.CodeType", "marshal.loads"),
     *("pickle.loads", "shutil.rmtree", "socket.socket", "functools.reduce", "itertools.starmap", "_codecs.decode"),
     *("logging.FileHandler", "logging.config.listen", "webbrowser.open", "pdb.run", "timeit.timeit", "code.interact"),
+    *("__builtin__.eval", "commands.getoutput", "urllib2.urlopen", "test.support.script_helper.assert_python_ok"),
 ]
 OPENS_WHEN_CALLED = [
     *("numpy.lib._npyio_impl.NpzFile", "pandas.HDFStore", "pandas.ExcelFile", "lightgbm.basic.Booster"),

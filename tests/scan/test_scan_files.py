@@ -368,6 +368,7 @@ def test_boosters(look, tmp_path):
     text = lightgbm.train({"verbose": -1}, lightgbm.Dataset(X, y), 3).model_to_string().encode()
     assert (look(text).format, look(text).verdict) == ("lightgbm-text", "clean")
     assert look(text[: len(text) // 2]).verdict == "unknown"
+    assert "polyglot" in ids(look(text + zipped(("x", PAYLOAD))))
 
 
 @pytest.mark.parametrize("content", [b"", b"hello\n", b'{"a": 1}', "é".encode(), b"\x89PNG\r\n\x1a\n" + bytes(50)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Final
@@ -54,10 +54,16 @@ class Seen:
         self.add("malformed", "the parts of the file lie over each other or leave some of it out")
 
     def take(self, inner: Seen, member: str) -> None:
-        """Take over the facts of a member."""
+        """Take over the facts of a member. Its coverage is in bytes of its own, and is counted by the archive."""
         for fact in inner.facts:
             path = member if fact.member is None else f"{member}/{fact.member}"
             self.facts.append(replace(fact, member=path))
+
+    def cover(self, inner: Seen) -> None:
+        """Add the coverage of a part whose bytes lie in this window as they are."""
+        self.parsed += inner.parsed
+        self.skipped += inner.skipped
+        self.unread += inner.unread
 
     @property
     def size(self) -> int:
@@ -125,11 +131,3 @@ def _reader(name: str) -> Reader:
     module, _, function = place.partition(":")
     found: Reader = getattr(import_module(f"holdfast.scan.formats.{module}"), function)
     return found
-
-
-def sum_up(seen: Seen, parts: Iterable[Seen]) -> None:
-    """Add the coverage of parts that lie side by side in the window."""
-    for part in parts:
-        seen.parsed += part.parsed
-        seen.skipped += part.skipped
-        seen.unread += part.unread

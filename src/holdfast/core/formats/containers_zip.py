@@ -100,6 +100,11 @@ def read_zip(window: Window) -> ZipArchive:
     return ZipArchive(tuple(entries), tuple(book.facts), max(0, explained - packed), len(window) - explained)
 
 
+def find_end(window: Window) -> int:
+    """Where the last record of a zip lies, -1 where there is none: 22 bytes and a comment of up to 64 kB."""
+    return window.rfind(b"PK\5\6", len(window) - 65_557)
+
+
 def _shifted(inner: ZipArchive, shift: int) -> ZipArchive:
     """An archive whose offsets count from behind what was put in front of it, as the usual readers accept it."""
     entries = tuple(
@@ -112,7 +117,7 @@ def _shifted(inner: ZipArchive, shift: int) -> ZipArchive:
 
 def _end(window: Window, book: _Book) -> tuple[int, int, int]:
     """Entries, size and offset of the central directory."""
-    at = window.rfind(b"PK\5\6", len(window) - 65_557)
+    at = find_end(window)
     if at < 0 or at + _END.size > len(window):
         raise Fault("truncated", "no end of central directory", max(0, len(window) - 22))
     _, disk, start_disk, here, total, size, offset, comment = _END.unpack(window.read(at, _END.size))

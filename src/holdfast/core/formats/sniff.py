@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window, open_buffer
 from holdfast.core.formats.containers import COMPRESSIONS, peek
-from holdfast.core.formats.containers_zip import read_zip
+from holdfast.core.formats.containers_zip import find_end, read_zip
 from holdfast.core.formats.pickle.opcodes import CODES, READERS, Op
 from holdfast.core.formats.protobuf import BYTES, VARINT, fields
 
@@ -110,15 +110,11 @@ def _pickle_kind(window: Window, head: bytes) -> str:
 
 
 def _zip_kind(window: Window) -> str:
+    """What a zip is by the names in it. For routing only: every member is judged by its own bytes."""
     try:
         names = [entry.name for entry in read_zip(window).entries]
     except Fault:
         return "zip"
-    return zip_kind(names)
-
-
-def zip_kind(names: list[str]) -> str:
-    """What a zip is by the names in it. For routing only: every member is judged by its own bytes."""
     tops = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in tops and any(name.endswith(("/version", "/byteorder", "/data.pkl")) for name in names):
         return "torch-zip"
@@ -210,7 +206,7 @@ def _loose(window: Window, head: bytes) -> str | None:
     for kind in ("zlib", "lzma"):
         if _loosely(window, head, kind):
             return _compressed_kind(window, kind)
-    if window.rfind(b"PK\5\6", len(window) - 65_557) >= 0:
+    if find_end(window) >= 0:
         return _zip_kind(window)
     return None
 

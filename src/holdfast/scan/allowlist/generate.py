@@ -6,6 +6,7 @@ process, network, import or eval; a function as a reconstructor where its own li
 
 from __future__ import annotations
 
+import _compat_pickle
 import argparse
 import ast
 import json
@@ -42,6 +43,12 @@ SAFE_BASES: Final = frozenset(
     )
 )
 SAFE_BASE_MODULES: Final = ("abc", "collections", "enum", "typing", "numbers", "datetime", "contextlib", "types")
+STANDARD: Final = (
+    sys.stdlib_module_names
+    | {name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING}
+    | {"test", "_interpreters", "_interpchannels", "_interpqueues", "_pyrepl", "_testcapi", "_testinternalcapi"}
+)
+"""The standard library of this and other versions, Python 2's as far as the unpickler knows it."""
 DANGERS: Final = ("file", "process", "network", "import", "eval")
 
 
@@ -164,7 +171,7 @@ def build(distributions: Iterable[Distribution]) -> dict[str, JSONValue]:
         "schema": SCHEMA,
         "sources": [{"name": item.name, "version": item.version, "digest": item.digest} for item in found],
         "covered": [*sorted(covered)],
-        "standard": [*sorted(sys.stdlib_module_names)],
+        "standard": [*sorted(STANDARD)],
         "aliases": [list(pair) for pair in ALIASES],
         "names": {
             module: {mode: " ".join(sorted(names)) for mode, names in sorted(modes.items())}

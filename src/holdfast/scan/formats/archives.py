@@ -9,7 +9,7 @@ from holdfast.core.formats.containers import BOMB_BYTES, BOMB_RATIO, TarEntry, i
 from holdfast.core.formats.containers_zip import ZipArchive, ZipEntry, check_crc, escapes, member_bytes, read_zip
 from holdfast.scan.inspect import Inspector, Seen
 
-UNDERSTOOD: Final = frozenset(("zip", "npz", "torch-zip"))
+UNDERSTOOD: Final = ("zip", "npz")
 """Kinds of zip whose meaning is that of their members; others carry code in ways of their own."""
 
 
@@ -74,9 +74,7 @@ def read_member(inspector: Inspector, window: Window, seen: Seen, entry: ZipEntr
 def account(seen: Seen, entry: ZipEntry, inner: Seen) -> None:
     """Coverage in bytes of the archive: exact for stored members, all or nothing for packed ones."""
     if entry.packed == inner.size:
-        seen.parsed += inner.parsed
-        seen.skipped += inner.skipped
-        seen.unread += inner.unread
+        seen.cover(inner)
     elif inner.unread:
         seen.unread += entry.packed
     else:
@@ -102,7 +100,5 @@ def read_tar(inspector: Inspector, window: Window, seen: Seen, depth: int) -> No
 def _tar_file(inspector: Inspector, window: Window, seen: Seen, entry: TarEntry, depth: int) -> int:
     inner = inspector.inspect(window.part(entry.offset, entry.size), depth + 1)
     seen.take(inner, entry.name)
-    seen.parsed += inner.parsed
-    seen.skipped += inner.skipped
-    seen.unread += inner.unread
+    seen.cover(inner)
     return inner.size

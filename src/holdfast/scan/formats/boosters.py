@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from holdfast.core.errors import FormatError
 from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.containers_zip import find_end
 from holdfast.scan.inspect import Inspector, Seen
 
 SOUND: tuple[str, ...] = ("HF-FMT-013", "HF-FMT-014")
@@ -23,6 +24,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
             raise Fault(kind, f"{fault.message}: {fault.cause}", 0) from None
     if seen.format == "lightgbm-text":
         _closed(window)
+    if find_end(window) >= 0:
+        seen.add("polyglot", "an archive behind the model", find_end(window))
     seen.parsed = len(window)
 
 

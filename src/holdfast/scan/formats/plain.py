@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from holdfast.core.formats.buffers import Window
+from holdfast.core.formats.containers_zip import find_end
 from holdfast.scan.inspect import Inspector, Seen
-
-_ARCHIVE_TAIL: Final = 65_557
 
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
@@ -16,7 +13,7 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
     tag = window.find(b"!!python/")
     if tag >= 0:
         seen.add("yaml-tag", window.read(tag, 60).decode("utf-8", "replace").split()[0], tag)
-    if window.rfind(b"PK\5\6", len(window) - _ARCHIVE_TAIL) >= 0:
+    if find_end(window) >= 0:
         behind = inspector.inspect(window, depth + 1, kind="zip")
         seen.facts += behind.facts
         seen.parsed, seen.skipped, seen.unread = behind.parsed, behind.skipped, behind.unread
