@@ -8,7 +8,7 @@ After Zhang et al., "An Efficient Adversarial Attack for Tree Ensembles" (NeurIP
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from holdfast.attack.bins import Forest, Grid
 from holdfast.attack.evasion.compile import compile_lines, compile_rules
 from holdfast.attack.evasion.goal import compile_goal, reached
 from holdfast.attack.evasion.kernels.bound import ENTRY, UNDO
-from holdfast.attack.evasion.kernels.search import search_rows
+from holdfast.attack.evasion.kernels.search import search_row
 from holdfast.attack.evasion.kernels.state import Arena
 from holdfast.attack.interface import Budget, EvasionResult, Goal, attack
 from holdfast.attack.target import TreeTarget
@@ -119,15 +119,15 @@ class Plan:
         arena, aim = self._arena, self._aim
         arena.set(aim_mode=aim.mode, aim_output=aim.output, aim_sign=aim.sign, aim_level=aim.level)
         arena.set(aim_guard=aim.guard * caution, limit=budget.nodes_per_row, restarts=budget.restarts)
-        arena.put("rows", rows)
-        arena.put("seeds", seeds)
-        arena.put("moved", rows.copy())
-        arena.put("distances", np.empty(len(rows)))
-        arena.put("floors", np.zeros(len(rows)))
-        arena.put("spent", np.zeros(len(rows), np.int64))
-        search_rows(arena.state, len(rows))
-        moved = self._contract.derive(arena.arrays["moved"])
-        return Found(moved, arena.arrays["distances"], arena.arrays["floors"], arena.arrays["spent"])
+        found = Found(rows.copy(), np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows), np.int64))
+        for i, row in enumerate(rows):
+            arena.arrays["was"][:] = row
+            arena.set(random=seeds[i])
+            search_row(arena.state)
+            found.moved[i] = arena.arrays["best"]
+            found.distances[i], found.floors[i] = arena.get("found"), arena.get("floor")
+            found.spent[i] = int(arena.get("visited"))
+        return replace(found, moved=self._contract.derive(found.moved))
 
     def confirmed(self, moved: Floats, rows: Floats) -> Bools:
         """Which moved rows keep the contract and stand beyond the decision on the model's own arithmetic."""

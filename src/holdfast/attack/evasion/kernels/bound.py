@@ -50,7 +50,7 @@ def _range_of_tree(s: State, tree: int) -> None:
     nodes, stack = shorts(s.nodes), ints(s.stack)
     for w in range(s.width):
         reals(s.leaf_most)[w], reals(s.leaf_least)[w] = -np.inf, np.inf
-    node, depth, undone = ints(s.roots)[tree], 0, 0
+    node, depth, undone = ints(s.roots)[tree], whole(0), whole(0)
     while True:
         column = whole(nodes[NODE * node + COLUMN])
         while column >= 0:
@@ -72,7 +72,7 @@ def _range_of_tree(s: State, tree: int) -> None:
         node = stack[depth]
         undone = _undo(s, undone, stack[depth + 1])
         undone = _narrow(s, stack[depth + 2], stack[depth + 3], stack[depth + 4], undone)
-    _undo(s, undone, 0)
+    _undo(s, undone, whole(0))
 
 
 @kernel

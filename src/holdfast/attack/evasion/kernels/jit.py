@@ -32,15 +32,21 @@ _TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 def kernel(function: Function) -> Function:
-    """Compile to machine code at the first call, keep it on disk, release the GIL; 1 / 0 is inf. No allocation."""
-    compiler: Any = numba.njit  # its stubs do not know `_nrt`: without it, no reference counts and no allocation
-    return cast(Function, compiler(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+    """Compile to machine code for other kernels to call. No allocation, the GIL released; 1 / 0 is inf."""
+    return _compiled(function, no_cpython_wrapper=True)
 
 
-@kernel
-def whole(value: float | np.uint64) -> int:
-    """A number without its fraction, as int64."""
-    return np.int64(value)  # type: ignore[return-value]
+def entry(function: Function) -> Function:
+    """A kernel that Python calls. Compiled at the first call and kept on disk."""
+    return _compiled(function, no_cpython_wrapper=False)
+
+
+def _compiled(function: Function, **options: bool) -> Function:
+    compiler: Any = numba.njit  # its stubs do not know all options; `_nrt`: no reference counts
+    return cast(
+        Function,
+        compiler(cache=True, nogil=True, error_model="numpy", _nrt=False, no_cfunc_wrapper=True, **options)(function),
+    )
 
 
 class Reals(int):
@@ -112,9 +118,14 @@ if TYPE_CHECKING:
         """The array at an address."""
         ...
 
+    def whole(value: float | np.uint64) -> int:
+        """A number without its fraction, as int64: also a constant, which else makes numba compile a function twice."""
+        ...
+
 else:
     reals, ints = _pointer(types.float64), _pointer(types.int64)
     shorts, words = _pointer(types.int32), _pointer(types.uint64)
+    whole = np.int64
 
 
 def cache_folder() -> Path:

@@ -152,7 +152,7 @@ def line_values(s: State, line: int, radius: float, level: float) -> int:
     One per bin of its own, and one for each bin of a derived column that follows it. Of a line that repairs, only
     those that alone would take the gap above `level`: if they were allowed, no repair would be needed.
     """
-    primary, options, size = ints(s.primary)[line], reals(s.options), 0
+    primary, options, size = ints(s.primary)[line], reals(s.options), whole(0)
     if primary < 0:
         return _other_members(s, -1 - primary)
     start = ints(s.start)[primary]
@@ -276,7 +276,7 @@ def step_pair(s: State, radius: float, level: float) -> bool:
     """
     _shortlist_singles(s, radius)
     best = level + GAIN
-    first, first_slot, then, then_slot = -1, -1, -1, -1
+    first, first_slot, then, then_slot = whole(-1), whole(-1), whole(-1), whole(-1)
     for i in range(s.short_size):
         column, slot = ints(s.short_line)[i], whole(reals(s.short_value)[i])
         before, at = reals(s.x)[column], ints(s.bins)[column]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from holdfast.attack.evasion.kernels.forest import find_bin, profile
+from holdfast.attack.evasion.kernels.forest import find_bin
 from holdfast.attack.evasion.kernels.jit import RealArray, ints, kernel, reals, whole, words
 from holdfast.attack.evasion.kernels.rules import ANY, CATEGORY, DOWN, INTEGER, NEVER, UP, assign, distance
 from holdfast.attack.evasion.kernels.state import LEVEL, State
@@ -142,12 +142,6 @@ def _open_words(s: State, column: int, radius: float) -> None:
     for k in range(ints(s.size)[column] + 1):
         if ints(s.derived)[column] != 0 or reals(s.far)[ints(s.start)[column] + k] <= radius:
             reach[first + (k >> 6)] |= np.uint64(1) << np.uint64(k & 63)
-
-
-@kernel
-def look(s: State) -> None:
-    """Profile the present row."""
-    profile(s, reals(s.out), reals(s.delta))
 
 
 @kernel

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from holdfast.attack.evasion.kernels.bound import best_case
-from holdfast.attack.evasion.kernels.jit import RealArray, ints, kernel, reals, whole
+from holdfast.attack.evasion.kernels.forest import outputs, profile
+from holdfast.attack.evasion.kernels.jit import RealArray, entry, ints, kernel, reals, whole
 from holdfast.attack.evasion.kernels.moves import (
     GAIN,
     best_line,
@@ -23,7 +24,6 @@ from holdfast.attack.evasion.kernels.row import (
     gap,
     gap_at,
     keep,
-    look,
     move_to,
     open_reach,
     place,
@@ -48,51 +48,50 @@ STIRRED_SHARE = 0.3
 
 @kernel
 def climb(s: State, radius: float) -> bool:
-    """Steepest ascent of the gap from the present row inside the box; whether it arrived."""
+    """Steepest ascent of the gap from the present row inside the box; whether it arrived.
+
+    Each step is the best single or tied move; where none gains, one that repairs a relation; then a pair.
+    """
     for _ in range(MAX_STEPS):
-        look(s)
+        profile(s, reals(s.out), reals(s.delta))
         now = gap(s, reals(s.out))
-        if now > s.aim_guard:
-            return True
-        if spent(s) or not _advance(s, radius, now):
+        if now > s.aim_guard or spent(s):
+            return now > s.aim_guard
+        column, slot, found = best_single(s, radius, reals(s.out), reals(s.delta))
+        alone = column >= 0 and found > now + GAIN
+        line, value = best_line(s, whole(0), s.n_base, radius, found if alone else now)
+        if line < 0 and not alone:
+            line, value = best_line(s, s.n_base, s.n_lines, radius, now)
+        if line >= 0:
+            tie(s, line, value)
+            keep(s)
+        elif alone:
+            if found > s.aim_guard or s.eager == 0 or not step_all(s, radius, found):
+                move_to(s, column, slot)
+        elif not step_pair(s, radius, now):
             return False
     return False
 
 
 @kernel
-def _advance(s: State, radius: float, now: float) -> bool:
-    """One step up: the best single or tied move; where none gains, a repairing move, then a pair."""
-    column, slot, found = best_single(s, radius, reals(s.out), reals(s.delta))
-    alone = column >= 0 and found > now + GAIN
-    line, value = best_line(s, 0, s.n_base, radius, found if alone else now)
-    if line < 0 and not alone:
-        line, value = best_line(s, s.n_base, s.n_lines, radius, now)
-    if line >= 0:
-        tie(s, line, value)
-        keep(s)
-        return True
-    if alone:
-        if found > s.aim_guard or s.eager == 0 or not step_all(s, radius, found):
-            move_to(s, column, slot)
-        return True
-    return step_pair(s, radius, now)
-
-
-@kernel
 def pull_back(s: State) -> float:
-    """Give back whatever change the arrival does not need, the farthest column first; the distance that remains."""
+    """Give back whatever change the arrival does not need, the farthest column first, and remember the row.
+
+    Returns the distance that remains.
+    """
     open_reach(s, row_distance(s))
     for _ in range(MAX_STEPS):
-        look(s)
+        profile(s, reals(s.out), reals(s.delta))
         if spent(s) or not (_shorten_single(s) or _shorten_line(s) or _unswap(s)):
             break
+    copy(reals(s.best), reals(s.x), s.n_columns)
     return row_distance(s)
 
 
 @kernel
 def _shorten_single(s: State) -> bool:
     """Move one column nearer to where it was, still beyond the decision: the farthest that can."""
-    chosen, chosen_slot, chosen_far = -1, -1, 0.0
+    chosen, chosen_slot, chosen_far = whole(-1), whole(-1), 0.0
     for p in range(s.n_plain):
         column = ints(s.plain)[p]
         away = distance(s, column, reals(s.x)[column])
@@ -205,82 +204,77 @@ def _stir(s: State, radius: float) -> None:
 
 
 @kernel
-def _arrive(s: State, radius: float) -> bool:
-    """Whether a climb inside the box arrives, from the best row so far or from the row itself."""
-    open_reach(s, radius)
-    s.eager = 1
-    if np.isfinite(radius) and _retreat(s, radius) and climb(s, radius):
-        return True
-    reset(s)
-    return climb(s, radius)
+def _arrive(s: State, radius: float, hard: int) -> bool:
+    """Whether a climb inside the box arrives, from the best row so far, drawn into the box, or from the row itself.
 
-
-@kernel
-def _arrive_hard(s: State, radius: float) -> bool:
-    """Whether a slower climb arrives, one column at a time, or one from a stirred row."""
+    Where `hard`, it climbs one column at a time, and then from stirred rows.
+    """
     open_reach(s, radius)
-    s.eager = 0
-    if np.isfinite(radius) and _retreat(s, radius) and climb(s, radius):
-        return True
-    reset(s)
-    if climb(s, radius):
-        return True
-    s.eager = 1
-    for k in range(s.restarts):
-        if not (k % 2 == 0 and np.isfinite(radius) and _retreat(s, radius)):
+    attempts = 2 + s.restarts if hard else 2
+    for attempt in range(attempts):
+        s.eager = whole(not hard or attempt >= 2)
+        if attempt % 2 == 1:
             reset(s)
-        _stir(s, radius)
+        elif not (np.isfinite(radius) and _retreat(s, radius)):
+            continue
+        if attempt >= 2:
+            _stir(s, radius)
         if climb(s, radius):
             return True
+        if spent(s):
+            return False
     return False
 
 
-@kernel
-def _settle(s: State) -> float:
-    """Pull back an arrival and remember it; its distance."""
-    found = pull_back(s)
-    copy(reals(s.best), reals(s.x), s.n_columns)
-    return found
+@entry
+def search_row(s: State) -> None:
+    """Search the row in `was`; fills `best`, `found`, `floor` and `visited`.
 
-
-@kernel
-def search_row(s: State) -> tuple[float, float]:
-    """The least distance found at which the row in `was` arrives, the moved row in `best`; inf where none was found.
-
-    And a floor: the greatest distance below which provably no row arrives.
+    `found` is the least distance at which the row arrives, inf where none was found. Provably nothing arrives at a
+    distance below `floor`. Bisection on the box first; what it leaves is tried again, the hard way, in the largest
+    box that is smaller.
     """
     copy(reals(s.best), reals(s.was), s.n_columns)
+    s.found, s.floor = np.inf, 0.0
     if not begin(s):
-        return np.inf, 0.0
-    open_reach(s, 0.0)
-    look(s)
+        return
+    outputs(s, reals(s.out))
     if gap(s, reals(s.out)) > s.aim_guard:
-        return 0.0, 0.0
+        s.found = 0.0
+        return
+    s.floor = np.inf
     if _hopeless(s, np.inf):
-        return np.inf, np.inf
-    found = np.inf
-    if _arrive(s, np.inf) or _arrive_hard(s, np.inf):
-        found = _settle(s)
-    high = _rising(s, found)
-    floor = _first_hopeful(s, high)
-    low = floor
-    while low < high and not spent(s) and np.isfinite(found):
-        middle = (low + high) // 2
-        if _arrive(s, reals(s.radii)[middle]):
-            found = _settle(s)
-            high = _fewer(s, high, found)
+        return
+    s.found = _improve(s, np.inf, whole(0))
+    if np.isinf(s.found):
+        s.found = _improve(s, np.inf, whole(1))
+    high = _rising(s)
+    hopeful = _first_hopeful(s, high)
+    low, hard = hopeful, whole(hopeful >= high)
+    while hopeful < high and np.isfinite(s.found) and not spent(s):
+        middle = high - 1 if hard else (low + high) // 2
+        better = _improve(s, reals(s.radii)[middle], hard)
+        if np.isfinite(better):
+            s.found = better
+            high = _fewer(s, high)
+        elif hard:
+            break
         else:
             low = middle + 1
-    while floor < high and not spent(s) and np.isfinite(found) and _arrive_hard(s, reals(s.radii)[high - 1]):
-        found = _settle(s)
-        high = _fewer(s, high, found)
-    return found, reals(s.radii)[floor] if floor < high else found
+        hard = whole(low >= high)
+    s.floor = reals(s.radii)[hopeful] if hopeful < high else s.found
 
 
 @kernel
-def _fewer(s: State, size: int, below: float) -> int:
-    """How many of the first `size` radii are less than `below`."""
-    while size > 0 and reals(s.radii)[size - 1] >= below:
+def _improve(s: State, radius: float, hard: int) -> float:
+    """The distance of an arrival inside the box, pulled back and remembered; inf where none was found."""
+    return pull_back(s) if _arrive(s, radius, hard) else np.inf
+
+
+@kernel
+def _fewer(s: State, size: int) -> int:
+    """How many of the first `size` radii are below the distance found."""
+    while size > 0 and reals(s.radii)[size - 1] >= s.found:
         size -= 1
     return size
 
@@ -295,7 +289,7 @@ def _hopeless(s: State, radius: float) -> bool:
 @kernel
 def _first_hopeful(s: State, size: int) -> int:
     """How many of the rising `radii` are too small for any arrival."""
-    low, high = 0, size
+    low, high = whole(0), size
     while low < high:
         middle = (low + high) // 2
         if _hopeless(s, reals(s.radii)[middle]):
@@ -306,29 +300,25 @@ def _first_hopeful(s: State, size: int) -> int:
 
 
 @kernel
-def _rising(s: State, below: float) -> int:
-    """Fill `radii` with the distances, in rising order, at which some bin comes into reach; how many."""
-    size = 0
+def _rising(s: State) -> int:
+    """Fill `radii` with the distances below `found`, in rising order, at which some bin comes into reach; how many."""
+    size = whole(0)
     for slot in range(s.n_slots):
-        if 0.0 < reals(s.far)[slot] < below:
+        if 0.0 < reals(s.far)[slot] < s.found:
             reals(s.radii)[size] = reals(s.far)[slot]
             size += 1
-    _sort(reals(s.radii), size)
-    return size
-
-
-@kernel
-def _sort(values: RealArray, size: int) -> None:
-    """Heap sort."""
+    values = reals(s.radii)
     for root in range(size // 2 - 1, -1, -1):
         _sift(values, root, size)
     for end in range(size - 1, 0, -1):
         values[0], values[end] = values[end], values[0]
-        _sift(values, 0, end)
+        _sift(values, whole(0), whole(end))
+    return size
 
 
 @kernel
 def _sift(values: RealArray, root: int, size: int) -> None:
+    """One step of a heap sort."""
     while 2 * root + 1 < size:
         child = 2 * root + 1
         if child + 1 < size and values[child] < values[child + 1]:
@@ -337,17 +327,3 @@ def _sift(values: RealArray, root: int, size: int) -> None:
             return
         values[root], values[child] = values[child], values[root]
         root = child
-
-
-@kernel
-def search_rows(s: State, count: int) -> None:
-    """Search each of the `count` rows in `rows`; fills `moved`, `distances`, `spent`."""
-    width = s.n_columns
-    for i in range(count):
-        s.random = ints(s.seeds)[i]
-        for column in range(width):
-            reals(s.was)[column] = reals(s.rows)[i * width + column]
-        reals(s.distances)[i], reals(s.floors)[i] = search_row(s)
-        for column in range(width):
-            reals(s.moved)[i * width + column] = reals(s.best)[column]
-        ints(s.spent)[i] = s.visited

@@ -163,15 +163,9 @@ class State:
     eager: int
     """1: climb with all gaining columns at once where that goes further than the best of them."""
     random: int
-
-    # all rows
-    rows: Reals
-    seeds: Ints
-    moved: Reals
-    distances: Reals
-    floors: Reals
-    spent: Ints
-    """(n, d), (n,), (n, d), (n,), (n,), (n,)"""
+    found: float
+    floor: float
+    """What a search answers: see `search.search_row`."""
 
 
 _TYPES: dict[type, Any] = {Reals: np.float64, Ints: np.int64, Shorts: np.int32, Words: np.uint64}
@@ -194,6 +188,10 @@ class Arena:
         """What to hand to a kernel."""
         state: State = self._record[0]
         return state
+
+    def get(self, name: str) -> float:
+        """Read a plain number."""
+        return float(self._record[name][0])
 
     def set(self, **numbers: float) -> None:
         """Set plain numbers."""
