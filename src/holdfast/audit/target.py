@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.core.documents import suggest
 from holdfast.core.domain.model import Model
+from holdfast.core.domain.observation import Fact
 from holdfast.core.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -159,6 +160,12 @@ class Target:
     def decided(self, rows: Matrix) -> NDArray[np.int64]:
         """(n,) classes that the model's own library gives to raw contract rows."""
         return self.decide(self.predict(self.contract.decode(rows)))
+
+    @property
+    def walls(self) -> tuple[Fact, ...]:
+        """The isolation the model ran under, and each step of it that this machine did not allow."""
+        facts = self._session.facts
+        return tuple(fact for fact in facts if fact.kind == "sandbox.isolation" or fact.value is False)
 
     @cached_property
     def _session(self) -> Session:

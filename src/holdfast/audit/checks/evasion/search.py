@@ -54,7 +54,8 @@ def observe(target: Target, params: EvasionParams, budget: Budget) -> Observatio
         return Observation.unknown("no test row is of the harmed class and flagged, so there is nothing to attack")
     found = _search(target, flagged.rows, params)
     confirmed = _confirm(target, found)
-    return Observation.of(_measurements(found, confirmed, flagged.recall, params, n), _facts(found, confirmed))
+    measured = _measurements(found, confirmed, flagged.recall, params, n)
+    return Observation.of(measured, target.walls, _facts(found, confirmed))
 
 
 def _flagged(target: Target, params: EvasionParams, budget: Budget) -> Flagged:

@@ -31,7 +31,7 @@ def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  #
     numbers |= _rates(labels, decided, target.model.task.positive)
     return Observation.of(
         [Measurement(name, float(value), "share", n=n) for name, value in numbers.items()],
-        prediction.facts,
+        target.walls,
         [Fact("data.same-rows", True, detail="measured on training data")] if target.test_is_train else [],
     )
 
