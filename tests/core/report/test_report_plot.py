@@ -39,8 +39,9 @@ def test_higher_values_are_drawn_higher() -> None:
     assert heights[1] < heights[2] < heights[0]
 
 
-def test_bars_stand_on_zero_and_are_as_tall_as_their_values() -> None:
-    drawn = plot("bars", ((0, 1.0), (1, 2.0), (2, -1.0)), labels=("a", "b", "c"))
+@pytest.mark.parametrize("last", [-1.0, 1.0])
+def test_bars_stand_on_zero_and_are_as_tall_as_their_values(last: float) -> None:
+    drawn = plot("bars", ((0, 1.0), (1, 2.0), (2, last)), labels=("a", "b", "c"))
     bars = ElementTree.fromstring(drawn.svg()).findall(f"{SVG}rect")[1:]
     tall = [float(bar.get("height", "0")) for bar in bars]
     assert tall[1] == pytest.approx(2 * tall[0], abs=0.02)

@@ -48,10 +48,10 @@ def _join(rule: MatchRule, packages: list[str], intel: Snapshot) -> tuple[list[H
         found = intel.hits(purl)
         if found is None:
             unclear.append(purl)
-            continue
-        grave = [hit for hit in found if rule.severity.holds(hit.advisory.severity)]
-        hits += [hit for hit in grave if hit.certain]
-        unclear += [purl] if any(not hit.certain for hit in grave) else []
+        elif found:
+            grave = [hit for hit in found if rule.severity.holds(hit.advisory.severity)]
+            hits += [hit for hit in grave if hit.certain]
+            unclear += [purl] if any(not hit.certain for hit in grave) else []
     return hits, unclear
 
 

@@ -25,6 +25,7 @@ from holdfast.core.domain.severity import Severity, Tier
 from holdfast.core.domain.verdict import Verdict
 from holdfast.core.policy.duration import format_duration, parse_duration
 
+_TIERS = tuple(Tier)
 MAX_RULES = 500
 MAX_CASES = 5_000
 MAX_VALUES = 1_000
@@ -78,7 +79,7 @@ Span = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(for
 
 def from_tier(table: Mapping[Tier, Value], tier: Tier) -> Value | None:
     """What holds at `tier`: the entry of the nearest tier at or below it, so that higher tiers are never laxer."""
-    return next((table[step] for step in reversed(Tier) if step <= tier and step in table), None)
+    return next((table[step] for step in reversed(_TIERS[: _TIERS.index(tier) + 1]) if step in table), None)
 
 
 class Bound(Strict):

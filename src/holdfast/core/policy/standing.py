@@ -50,7 +50,7 @@ def judge_results(age: timedelta, evidence: Evidence) -> Outcome:
     if not stale:
         return Outcome.passed("fresh-results")
     why = f"results older than {format_duration(age)}: {', '.join(stale)}"
-    return Outcome.unknown("fresh-results", why, "take them again", f"{audit_command(evidence.subject)} --refresh")
+    return Outcome.unknown("fresh-results", why, "take them again", audit_command(evidence.subject))
 
 
 def judge_intel(age: timedelta, intel: Snapshot, as_of: datetime) -> Outcome:

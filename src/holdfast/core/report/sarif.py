@@ -166,7 +166,7 @@ def _fact(row: FileRow, index: int) -> str:
 
 
 def _rule(name: str, results: list[_Result], techniques: object) -> dict[str, JSONValue]:
-    worst = max(one.severity for one in results)
+    worst = results[0].severity  # gravest first
     technique = next((one.technique for one in results if one.technique), None)
     known = techniques.get(technique or "") if isinstance(techniques, dict) else None
     summary = known.summary if isinstance(known, Technique) else f"The policy's rule {name}."
