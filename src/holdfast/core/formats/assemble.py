@@ -46,6 +46,12 @@ class Tree:
     """(n,) row of `sets`, NUMERIC for numeric tests; None where all are numeric."""
     sets: tuple[frozenset[int], ...] = ()
 
+    @classmethod
+    def of_one_leaf(cls, value: float, output: int) -> Tree:
+        """A tree without any test."""
+        none = np.array([LEAF], np.int64)
+        return cls(none, np.zeros(1), none, none, np.zeros(1, np.bool_), np.array([value]), output)
+
 
 class NodeArrays(TypedDict):
     """The fields of a TreeEnsemble that hold its nodes."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.core.formats.assemble import MAX_FEATURES, MAX_MEMBERS, Flags, Floats, Integers, Tree, join
 from holdfast.core.formats.faults import inconsistent, oversize, unsupported
-from holdfast.core.formats.instances import KIND, Instance, elements, labels, numbers
+from holdfast.core.formats.instances import KIND, Instance, elements, labels, node_field, numbers
 from holdfast.core.formats.losses import link_of
 from holdfast.core.formats.steps import steps_of
 from holdfast.core.formats.trees import LEAF, NUMERIC, TreeEnsemble, TreeModel
@@ -99,7 +99,7 @@ def _tree(predictor: Instance, output: int, known: dict[int, frozenset[int]]) ->
     names = nodes.dtype.names or ()
     if nodes.ndim != 1 or not set(_FIELDS) <= set(names):
         raise unsupported(KIND, "its trees have the layout of a scikit-learn older than 0.24")
-    columns = {name: _column(nodes, name, kinds) for name, kinds in _FIELDS.items()}
+    columns = {name: node_field(nodes, name, kinds) for name, kinds in _FIELDS.items()}
     leaf: Flags = columns["is_leaf"].astype(np.bool_)
     categorical: Flags = columns["is_categorical"].astype(np.bool_) & ~leaf
     feature: Integers = columns["feature_idx"].astype(np.int64)
@@ -118,13 +118,6 @@ def _tree(predictor: Instance, output: int, known: dict[int, frozenset[int]]) ->
         category=category,
         sets=_sets(predictor, columns, np.flatnonzero(categorical), known),
     )
-
-
-def _column(nodes: NDArray[Any], name: str, kinds: str) -> NDArray[Any]:
-    column = nodes[name]
-    if column.ndim != 1 or column.dtype.kind not in kinds:
-        raise inconsistent(KIND, f"'{name}' of the nodes holds values of type {column.dtype}")
-    return column
 
 
 def _sets(

@@ -136,6 +136,14 @@ def numbers(value: Value, source: Source, what: str, kinds: str = "biuf") -> NDA
     return found
 
 
+def node_field(nodes: NDArray[Any], name: str, kinds: str) -> NDArray[Any]:
+    """One field of a structured array of nodes. FormatError where it holds something else than flat numbers."""
+    column = nodes[name]
+    if column.ndim != 1 or column.dtype.kind not in kinds:
+        raise inconsistent(KIND, f"'{name}' of the nodes holds values of type {column.dtype}")
+    return column
+
+
 def elements(value: Value, source: Source, what: str) -> tuple[tuple[int, ...], list[Value]]:
     """Shape and elements of a list, a tuple, or an array of objects (in C order)."""
     if isinstance(value, list | tuple):

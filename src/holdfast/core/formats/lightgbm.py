@@ -219,7 +219,7 @@ def _tree(block: bytes, index: int, output: int, missing: _Missing, members: _Bu
     inner = n_leaves - 1
     values = _numbers("leaf_value", _field(fields, "leaf_value"), n_leaves)
     if inner == 0:
-        return _lone_leaf(values, output)
+        return Tree.of_one_leaf(float(values[0]), output)
     decisions = _integers("decision_type", fields.get("decision_type", b"0 " * inner), inner)
     categorical = (decisions & _CATEGORICAL) != 0
     kinds = np.where(categorical, _NONE, (decisions >> 2) & 3)
@@ -240,11 +240,6 @@ def _tree(block: bytes, index: int, output: int, missing: _Missing, members: _Bu
         category=_pad(_category_rows(thresholds, categorical), n_leaves, NUMERIC),
         sets=_category_sets(fields, members) if categorical.any() else (),
     )
-
-
-def _lone_leaf(values: Floats, output: int) -> Tree:
-    none = np.array([LEAF], np.int64)
-    return Tree(none, np.zeros(1), none, none, np.zeros(1, np.bool_), values, output)
 
 
 def _pad(array: Integers, count: int, value: int) -> Integers:

@@ -89,12 +89,9 @@ def _model(graph: Graph) -> TreeModel:
 
 def _last_trees(found: _Reading) -> list[Tree]:
     """The base value as trees of one leaf: ONNX Runtime adds it after all others, which decides the last bit."""
-    none, count = np.array([LEAF], np.int64), found.forest.starts.size if found.mean else 1
-    return [
-        Tree(none, np.zeros(1), none, none, np.zeros(1, np.bool_), np.array([value * count]), output)
-        for output, value in enumerate(found.base.tolist())
-        if value
-    ]
+    count = found.forest.starts.size if found.mean else 1
+    values = enumerate(found.base.tolist())
+    return [Tree.of_one_leaf(value * count, output) for output, value in values if value]
 
 
 def _reading(node: Node) -> _Reading:

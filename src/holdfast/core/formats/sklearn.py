@@ -19,7 +19,7 @@ from holdfast.core.formats import lightgbm, xgboost
 from holdfast.core.formats.assemble import MAX_FEATURES, Floats, Integers, Tree, join
 from holdfast.core.formats.faults import inconsistent, not_trees, oversize, unsupported
 from holdfast.core.formats.hist_gradient import read_hist
-from holdfast.core.formats.instances import KIND, MAX_VALUES, Instance, Source, elements, labels
+from holdfast.core.formats.instances import KIND, MAX_VALUES, Instance, Source, elements, labels, node_field
 from holdfast.core.formats.losses import link_of
 from holdfast.core.formats.pickle import Value, as_text, raw_bytes
 from holdfast.core.formats.steps import MAX_DEPTH, pipeline, steps_of
@@ -152,26 +152,19 @@ def _nodes(member: Instance) -> tuple[NDArray[Any], Floats]:
     return nodes, values
 
 
-def _column(nodes: NDArray[Any], name: str, kinds: str) -> NDArray[Any]:
-    column = nodes[name]
-    if column.ndim != 1 or column.dtype.kind not in kinds:
-        raise inconsistent(KIND, f"'{name}' of the nodes holds values of type {column.dtype}")
-    return column
-
-
 def _whole(nodes: NDArray[Any], name: str) -> Integers:
-    return _column(nodes, name, "iu").astype(np.int64)
+    return node_field(nodes, name, "iu").astype(np.int64)
 
 
 def _flat(nodes: NDArray[Any], leaf: Floats, output: int) -> Tree:
     missing = np.zeros(len(nodes), np.bool_)
     if "missing_go_to_left" in (nodes.dtype.names or ()):
-        missing = _column(nodes, "missing_go_to_left", "bu").astype(np.bool_)
+        missing = node_field(nodes, "missing_go_to_left", "bu").astype(np.bool_)
     left = _whole(nodes, "left_child")
     vector = leaf.ndim == 2
     return Tree(
         feature=_whole(nodes, "feature"),
-        threshold=_column(nodes, "threshold", "f").astype(np.float64),
+        threshold=node_field(nodes, "threshold", "f").astype(np.float64),
         left=left,
         right=_whole(nodes, "right_child"),
         default_left=missing,
