@@ -123,3 +123,9 @@ def test_a_statement_is_the_same_bytes_every_time() -> None:
     one = Statement((Subject("x", "ab" * 32),), "t", {"b": 1, "a": 2})
     two = Statement((Subject("x", "ab" * 32),), "t", {"a": 2, "b": 1})
     assert one.to_json() == two.to_json()
+
+
+def test_a_file_name_that_is_no_text_can_be_signed_and_verified() -> None:
+    odd = replace(SUMMARY, subjects=(Subject("mod\udce8le", "ab" * 32),))
+    read = VerificationSummary.verify(odd.sign(KEY).to_json(), KEY.public)
+    assert read.subjects == (Subject("mod\ufffd\ufffd\ufffdle", "ab" * 32),)

@@ -69,14 +69,17 @@ class Statement:
         return cls(tuple(_subject(item) for item in subjects), kind, predicate)
 
     def to_json(self) -> bytes:
-        """The statement as canonical JSON: the same statement is always the same bytes."""
+        """The statement as canonical JSON: the same statement is always the same bytes.
+
+        A name that is no text (a file name in another encoding) keeps U+FFFD in place of what cannot be written.
+        """
         value = {
             "_type": STATEMENT_TYPE,
             "subject": [{"name": item.name, "digest": {"sha256": item.sha256}} for item in self.subjects],
             "predicateType": self.predicate_type,
             "predicate": dict(self.predicate),
         }
-        return canonical_json(cast("JSONValue", value))
+        return canonical_json(cast("JSONValue", value)).decode("utf-8", "replace").encode()
 
 
 def _subject(item: Any) -> Subject:

@@ -113,9 +113,11 @@ def _entry(intent_id: str, kind: str, body: Mapping[str, Any], moment: str) -> b
     cause = None
     entry = b""
     try:
-        entry = canonical_json(
+        said = canonical_json(
             {"version": ENTRY_VERSION, "id": intent_id, "kind": kind, "recorded_at": moment, "body": dict(body)}
         )
+        # Others read entries with tools of their own: what is no text (half a surrogate pair) becomes U+FFFD.
+        entry = said.decode("utf-8", "replace").encode()
     except (TypeError, ValueError, RecursionError) as fault:
         cause = str(fault)
     if len(entry) > MAX_ENTRY_BYTES:
