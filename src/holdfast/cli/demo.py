@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from holdfast.cli.progress import ProgressLine
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import verb
 from holdfast.cli.workplace import read_settings
+from holdfast.core.domain.clock import to_iso
 
 if TYPE_CHECKING:
     from holdfast.core.domain.verdict import Judgement
@@ -54,10 +57,11 @@ def _told(ending: Ending, terminal: Terminal) -> str:
     lines = [
         _colored(table(rows, ("MODEL", "VERDICT", "WHY")), terminal),
         "",
-        f"{work}, {ending.elapsed_s:.1f} s. Run it again: nothing that is unchanged runs twice.",
+        f"The gate as a whole: {ending.decision.verdict}, exit code {ending.decision.exit_code} in a pipeline.",
+        f"{work}; {ending.elapsed_s:.1f} s. Run it again: nothing that is unchanged runs twice.",
         "",
-        "Next:",
-        *(f"  {step}" for step in _next_steps(ending.folder)),
+        "Look at:",
+        *(f"  {line}\n      {purpose}" for line, purpose in _next_steps(ending)),
     ]
     return "\n".join(lines)
 
@@ -67,12 +71,22 @@ def _why(judgement: Judgement) -> str:
     return worst[0].why if worst else "every rule of the policy holds"
 
 
-def _next_steps(folder: Path) -> list[str]:
+def _next_steps(ending: Ending) -> list[tuple[str, str]]:
+    program = "holdfast" if shutil.which("holdfast") else _shown(Path(sys.argv[0]))
+    folder = _shown(ending.folder)
+    bank = f"--config {folder}/holdfast.yaml --intel {folder}/intel.json --as-of {to_iso(ending.evening)}"
     return [
-        f"less {folder / 'card-fraud' / 'contract.yaml'}    what the attacker may change",
-        "holdfast explain evasion.search    how the attack works and what it cannot see",
-        f"cd {folder} && holdfast gate    the gate as CI runs it",
+        (f"{folder}/card-fraud/contract.yaml", "what a fraudster controls, and what not"),
+        (f"{program} explain evasion.search", "how the attack works, and what it cannot see"),
+        (f"{program} gate {bank}", "the gate with all its reasons, at the bank's own time"),
+        (f"{program} ledger show --config {folder}/holdfast.yaml", "the record of what happened"),
     ]
+
+
+def _shown(path: Path) -> str:
+    """As seen from here, where it lies below."""
+    here = path.absolute()
+    return str(here.relative_to(Path.cwd()) if here.is_relative_to(Path.cwd()) else path)
 
 
 def _colored(text: str, terminal: Terminal) -> str:

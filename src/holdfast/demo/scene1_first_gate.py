@@ -17,6 +17,7 @@ from holdfast.demo.cast import FIRST_DAY
 if TYPE_CHECKING:
     from holdfast.app import Judged
     from holdfast.audit.reconcile import Watcher
+    from holdfast.gate import Decision
 
 BETWEEN_RUNS = timedelta(minutes=1)
 """Simulated time between two runs of the demo: longer than any lease, so that a killed run holds nothing up."""
@@ -28,7 +29,13 @@ class Ending:
 
     folder: Path
     judged: Judged
+    decision: Decision
     elapsed_s: float
+
+    @property
+    def evening(self) -> datetime:
+        """A simulated moment after the run, at which the gate can be asked again."""
+        return max(item.as_of for item in self.judged.judgements).replace(hour=18, minute=0, second=0, microsecond=0)
 
     @property
     def fresh(self) -> int:
@@ -37,8 +44,9 @@ class Ending:
 
 
 def play(folder: Path, seed: int, *, say: Callable[[str], None], watch: Watcher, settings: Settings) -> Ending:
-    """Build the bank in `folder` where it is not there yet, audit and judge all its models."""
+    """Build the bank in `folder` where it is not there yet; register, audit and gate all its models."""
     from holdfast.app import Holdfast
+    from holdfast.gate import decide
 
     started = monotonic()
     stamp = build(folder, seed, say)
@@ -48,7 +56,9 @@ def play(folder: Path, seed: int, *, say: Callable[[str], None], watch: Watcher,
     with Holdfast.open(here, clock=_simulated_clock(FIRST_DAY + stamp.runs * BETWEEN_RUNS)) as holdfast:
         say(f"registering and auditing {len(holdfast.manifest.subjects)} models")
         judged = holdfast.audit(seed=seed, watch=watch)
-    return Ending(folder, judged, monotonic() - started)
+        say("gating them under their policies")
+        decision = decide(judged.judgements)
+    return Ending(folder, judged, decision, monotonic() - started)
 
 
 def _simulated_clock(start: datetime) -> Clock:

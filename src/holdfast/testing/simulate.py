@@ -164,15 +164,15 @@ def credit_default(n: int, seed: int) -> Simulation:
     strain, means, order, age_trait = _traits(random, n, 4, 0.15)
     chance = _chance(2.2 * strain - 0.7 * means - 1.0 * order, 0.2)
     default = (random.random(n) < chance).astype(np.int64)
-    late_months = np.where(random.random(n) < _sigmoid(-1.6 + 1.2 * strain + 1.6 * default), 1, 0) * (
+    late_months = np.where(random.random(n) < _sigmoid(-1.8 + 0.9 * strain + 1.5 * default), 1, 0) * (
         1 + random.poisson(np.exp(-0.4 + 0.4 * strain + 0.8 * default), n)
     )
-    worst_delay = np.where(late_months > 0, 1 + random.poisson(0.6 + 0.9 * default, n), 0)
+    worst_delay = np.where(late_months > 0, 1 + random.poisson(0.6 + 0.7 * default, n), 0)
     income = _whole(np.exp(7.9 + 0.4 * means), 600, 40_000)
     rent = _whole(income * random.beta(3, 8, n), 0, 12_000)
-    loans = _whole(income * random.beta(1.2, 8, n) * (1 + 0.3 * default), 0, 20_000)
+    loans = _whole(income * random.beta(1.2, 8, n) * (1 + 0.2 * default), 0, 20_000)
     credit_limit = _whole(income * np.exp(0.6 + 0.3 * order), 500, 150_000) // 100 * 100
-    balance = _whole(credit_limit * _sigmoid(-0.6 + 0.7 * strain + 0.6 * default), 0, 150_000)
+    balance = _whole(credit_limit * _sigmoid(-0.6 + 0.7 * strain + 0.4 * default), 0, 150_000)
     housing = np.where(random.random(n) < _sigmoid(-0.6 + 0.5 * means), 0, np.where(random.random(n) < 0.8, 1, 2))
     columns: dict[str, Column] = {
         "credit_limit": credit_limit,
@@ -183,11 +183,15 @@ def credit_default(n: int, seed: int) -> Simulation:
         "disposable": income - (rent + loans),
         "balance": balance,
         "utilisation": balance / credit_limit,
-        "payment_last": _whole(balance * random.beta(1.4, 5 + 4 * default, n), 0, 150_000),
-        "payment_before": _whole(balance * random.beta(1.4, 5 + 4 * default, n), 0, 150_000),
+        "payment_last": _whole(balance * random.beta(1.4, 5 + 2 * default, n), 0, 150_000),
+        "payment_before": _whole(balance * random.beta(1.4, 5 + 2 * default, n), 0, 150_000),
         "late_months": _whole(late_months, 0, 24),
         "worst_delay": np.maximum(_whole(worst_delay, 0, 12), late_months > 0),
-        "bureau_score": _missing(random, _whole(560 - 60 * strain + 25 * order - 40 * default, 300, 850), 0.08),
+        "bureau_score": _missing(
+            random,
+            _whole(560 - 45 * strain + 25 * order - 20 * default + 25 * random.standard_normal(n), 300, 850),
+            0.08,
+        ),
         "age": _whole(42 + 11 * age_trait, 18, 90),
         "months_with_bank": _whole(random.beta(1.3, 3, n) * 12 * (42 + 11 * age_trait - 16).clip(2, None), 0, 800),
         "home_own": (housing == 0).astype(np.int64),
