@@ -94,6 +94,16 @@ def test_xgboost_as_the_library(raw: str, objective: str) -> None:
         assert np.allclose(answer.scores[:, 1], 1 / (1 + np.exp(-plain.astype(float))), atol=1e-12)
 
 
+def test_a_file_of_the_wrapper_stops_where_the_wrapper_stops(tmp_path: Path) -> None:
+    half = N // 2
+    model = xgboost.XGBClassifier(n_estimators=200, learning_rate=1.0, early_stopping_rounds=3, n_jobs=1)
+    model.fit(GAPS[:half], KIND[:half] == "red", eval_set=[(GAPS[half:], KIND[half:] == "red")], verbose=False)
+    assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
+    model.save_model(tmp_path / "model.ubj")
+    answer = ask((tmp_path / "model.ubj").read_bytes(), "xgboost-ubj", columns(GAPS))
+    assert np.array_equal(answer.scores[:, 1], model.predict_proba(GAPS)[:, 1].astype(float))
+
+
 @pytest.mark.parametrize("objective", ["multi:softprob", "multi:softmax"])
 def test_xgboost_with_many_classes(objective: str) -> None:
     parameters = {"objective": "multi:softprob", "num_class": 3, "nthread": 1}

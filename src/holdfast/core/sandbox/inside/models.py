@@ -145,6 +145,9 @@ class _Booster:
         learner = json.loads(self.booster.save_config())["learner"]
         self.objective = learner["objective"]["name"]
         self.classes = max(int(learner["learner_model_param"]["num_class"]), 1)
+        # A file of the scikit-learn wrapper is meant to be read by it, and the wrapper stops at the best round.
+        best = self.booster.attr("best_iteration") if self.booster.attr("scikit_learn") else None
+        self.rounds = {} if best is None else {"iteration_range": (0, int(best) + 1)}
 
     def predict(self, columns: dict[str, Any], margin: bool) -> tuple[Any, list[Any]]:
         scores = self._raw(columns, margin or self.objective in ("multi:softmax", "binary:logitraw"))
@@ -172,7 +175,7 @@ class _Booster:
         else:
             kinds = {"feature_names": own, "feature_types": types or None, "enable_categorical": "c" in types}
             data = xgboost.DMatrix(_matrix(columns, names), nthread=1, **kinds)
-        return self.booster.predict(data, output_margin=margin)
+        return self.booster.predict(data, output_margin=margin, **self.rounds)
 
     def _keeps_categories(self) -> bool:
         """Whether the model recodes categories by value (xgboost 3.1), rather than being given their codes."""
