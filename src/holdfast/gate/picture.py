@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from holdfast.core.domain import Measurement, to_iso
+from holdfast.core.domain import Measurement
 from holdfast.core.report import GateReport, ModelReport
 from holdfast.core.report.escape import html
 from holdfast.core.report.plot import Plot, Series
-from holdfast.core.report.words import label, short
+from holdfast.core.report.words import label, moment, short
 
 DRAWN: Final = (
     ("evasion.robust_recall", "Caught cases that stay caught", "linf", "largest change, share of a column's range"),
@@ -27,12 +27,11 @@ _STYLE: Final = (
 def picture(report: GateReport) -> str:
     """The page. Colour repeats what a word says and never says it alone."""
     verdict = report.verdict.value
-    until = "" if report.valid_until is None else f", valid until {to_iso(report.valid_until)}"
     lines = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f"<title>Holdfast gate: {verdict}</title><style>{_STYLE}</style></head><body>",
         f'<h1>Gate: <span class="{verdict}">{verdict}</span></h1>',
-        f"<p>{'Blocked' if report.blocks else 'May go'}, as of {to_iso(report.as_of)}{until}.</p>",
+        f"<p>{'Blocked' if report.blocks else 'May go'}, {moment(report)}.</p>",
     ]
     for item in report.models:
         lines += _model(item)

@@ -164,7 +164,10 @@ def test_what_was_recorded_later_is_not_there_yet(build: Any) -> None:
     later = scan(build, age=timedelta(hours=-1))
     judged = build.judge(BODY, later)
     assert judged.verdict is Verdict.UNKNOWN
-    assert any("only after" in reason.why for reason in judged.reasons)
+    assert [reason.why for reason in judged.reasons if reason.rule == "required"] == [
+        "the required check scan.artifact was taken later"
+    ]
+    assert "judge it as of a later moment" in {reason.fix for reason in judged.reasons if reason.rule == "observed"}
     assert build.judge(BODY, scan(build, age=timedelta(minutes=-4))).verdict is Verdict.PASSED
 
 

@@ -19,7 +19,10 @@ ISOLATION_FACT: Final = "sandbox.isolation"
 def judge_observed(evidence: Evidence) -> Iterator[Outcome]:
     """Nothing seen decides nothing; a failed attempt and an observation that could not see are unknown."""
     command = audit_command(evidence.subject)
-    if not evidence.records:
+    if not evidence.records and evidence.later:
+        why = f"everything seen of this version was recorded after {to_iso(evidence.as_of)}"
+        yield Outcome.unknown("observed", why, "judge it as of a later moment")
+    elif not evidence.records:
         yield Outcome.unknown("observed", "no check has observed this version", "audit it first", command)
     for attempt in evidence.failures:
         why = f"{attempt.check} failed on attempt {attempt.number}: {attempt.reason}"
@@ -34,13 +37,13 @@ def judge_required(check: str, evidence: Evidence) -> Outcome:
     """A required check has been taken and could see."""
     if evidence.measured(check):
         return Outcome.passed("required")
+    fix = "declare what it needs in holdfast.yaml (data, contract, lock), then audit again"
     if evidence.of_check(check) or any(item.check == check for item in evidence.failures):
-        why = f"the required check {check} gave no result"
+        why, fix = f"the required check {check} gave no result", "remove the cause, then audit again"
     elif any(item.check == check for item in evidence.later):
-        why = f"the required check {check} was taken only after {to_iso(evidence.as_of)}"
+        why, fix = f"the required check {check} was taken later", "judge it as of a later moment"
     else:
         why = f"the required check {check} was not taken"
-    fix = "declare what it needs in holdfast.yaml (data, contract, lock), then audit again"
     return Outcome.unknown("required", why, fix, audit_command(evidence.subject))
 
 

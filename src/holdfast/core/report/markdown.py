@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from holdfast.core.domain import Measurement, to_iso
+from holdfast.core.domain import Measurement
 from holdfast.core.report.documents import AuditReport, GateReport, ModelReport, Report, ScanReport
 from holdfast.core.report.escape import markdown
-from holdfast.core.report.words import label, number, short, spent
+from holdfast.core.report.words import label, moment, number, short, spent
 
 _MARKS: Final = {
     "passed": "✅",
@@ -51,8 +51,7 @@ def _marked(word: str) -> str:
 def _gate(report: GateReport) -> Iterable[str]:
     yield f"## Holdfast gate: {_marked(report.verdict.value)}"
     yield ""
-    until = "" if report.valid_until is None else f", valid until {to_iso(report.valid_until)}"
-    yield f"{'Blocked' if report.blocks else 'May go'}, as of {to_iso(report.as_of)}{until}."
+    yield f"{'Blocked' if report.blocks else 'May go'}, {moment(report)}."
     yield ""
     for item in report.models:
         yield f"### {markdown(item.model)}: {_marked(item.judgement.verdict.value)}"
@@ -70,7 +69,7 @@ def _gate(report: GateReport) -> Iterable[str]:
 def _audit(report: AuditReport) -> Iterable[str]:
     yield "## Holdfast audit"
     yield ""
-    yield f"As of {to_iso(report.as_of)}."
+    yield f"Seen {moment(report)}."
     yield ""
     for item in report.models:
         yield f"### {markdown(item.model)} {markdown(short(item.version))}"

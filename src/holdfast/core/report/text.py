@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from holdfast.core.domain import to_iso
 from holdfast.core.report.documents import AuditReport, FileRow, GateReport, ModelReport, Report, ScanReport
 from holdfast.core.report.escape import visible
-from holdfast.core.report.words import label, short, shows, size, spent
+from holdfast.core.report.words import label, moment, short, shows, size, spent
 
 _STYLES: Final = {
     "failed": "bold red",
@@ -120,7 +119,7 @@ def _audit_line(report: AuditReport) -> str:
         "" if report.hash_s is None else f"; hashing apart: {report.hash_s:.2f} s for {size(report.hashed_bytes or 0)}"
     )
     time = f"checks {sum(result.elapsed_s for result in ran):.1f} s{hashing}"
-    return f"{counts}, {_count(findings, 'finding')}, as of {to_iso(report.as_of)} ({time})"
+    return f"{counts}, {_count(findings, 'finding')}, {moment(report)} ({time})"
 
 
 def _gate(report: GateReport, page: Page) -> Iterable[str]:
@@ -145,9 +144,7 @@ def _passed(item: ModelReport) -> str:
 
 def _gate_line(report: GateReport, page: Page) -> str:
     decision = "blocked" if report.blocks else "may go"
-    until = "" if report.valid_until is None else f", valid until {to_iso(report.valid_until)}"
-    moment = f"as of {to_iso(report.as_of)}{until}"
-    return f"{page.paint(report.verdict.value)}: {decision}, {_count(len(report.models), 'model')}, {moment}"
+    return f"{page.paint(report.verdict.value)}: {decision}, {_count(len(report.models), 'model')}, {moment(report)}"
 
 
 def _scan(report: ScanReport, page: Page) -> Iterable[str]:

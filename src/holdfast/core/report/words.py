@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime
 
-from holdfast.core.domain import Measurement, Reason, Verdict
-from holdfast.core.report.documents import CheckResult
+from holdfast.core.domain import Measurement, Reason, Verdict, to_iso
+from holdfast.core.report.documents import AuditReport, CheckResult, GateReport
 from holdfast.core.report.escape import visible
 
 SHOWN_FACTS = 3
@@ -69,3 +70,14 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} TB"
+
+
+def moment(report: AuditReport | GateReport) -> str:
+    """`as of …, valid until …`, in whole seconds; an end that is past already is among the reasons instead."""
+    until = report.valid_until if isinstance(report, GateReport) else None
+    end = f", valid until {_seconds(until)}" if until is not None and until > report.as_of else ""
+    return f"as of {_seconds(report.as_of)}{end}"
+
+
+def _seconds(at: datetime) -> str:
+    return to_iso(at.replace(microsecond=0))
