@@ -126,13 +126,13 @@ def _findings(outcomes: list[Outcome]) -> tuple[Finding, ...]:
 def _key(evidence: Evidence, policy: Policy, intel: Snapshot, baseline: Baseline | None) -> str:
     """Covers all that the judgement was made from, and nothing else."""
     subject = evidence.subject
-    given = {(item.key, item.check): item for item in subject.observations}.values()
+    given = {(item.key, item.check, to_iso(item.recorded_at)) for item in subject.observations}
     made_from = {
         "model": subject.model.name,
         "tier": subject.model.tier.value,
         "kinds": sorted(subject.kinds),
         "version": subject.version.digest,
-        "observations": sorted([item.key, item.check, to_iso(item.recorded_at)] for item in given),
+        "observations": [list(item) for item in sorted(given)],
         "attempts": sorted([item.key, item.check, item.number, item.reason] for item in evidence.failures),
         "policy": policy.digest,
         "intel": intel.digest,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 from holdfast.core.domain import Finding, Severity
 from holdfast.core.policy.outcome import Outcome, audit_command, finding
 from holdfast.core.policy.schema import MatchRule
@@ -57,6 +55,8 @@ def _join(rule: MatchRule, packages: list[str], intel: Snapshot) -> tuple[list[H
 
 def _may_be_hit(rule: MatchRule, line: str, intel: Snapshot) -> bool:
     """A line that pins nothing is open as soon as any release of its package is hit, or its name cannot be read."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         name = Requirement(line[:1000]).name
     except InvalidRequirement:

@@ -37,7 +37,7 @@ Scalar = str | int | float | bool
 class Strict(BaseModel):
     """Unknown keys are faults; values do not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
 
 
 def word_of(scale: Iterable[str]) -> BeforeValidator:

@@ -102,7 +102,8 @@ class Evidence:
     @cached_property
     def records(self) -> tuple[Recorded, ...]:
         """Each once, in a fixed order, so that the order they came in changes nothing."""
-        seen = {(item.key, item.check): item for item in self.subject.observations if self._known(item.recorded_at)}
+        known = (item for item in self.subject.observations if self._known(item.recorded_at))
+        seen = {(item.key, item.check, item.recorded_at): item for item in known}
         return tuple(seen[key] for key in sorted(seen))
 
     @cached_property
