@@ -28,12 +28,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from benchmarks.metrics import Metric, Target, report
 from holdfast.core.domain import Fact, Observation, Recorded
 from holdfast.core.errors import HoldfastError
 from holdfast.core.ledger import Checkpoint, Ledger, LedgerStatus, verify_ledger
@@ -47,6 +48,7 @@ ORIGIN = "holdfast/kills"
 LEASE_S = 0.3
 ROUNDS = 8
 MODES = ("time", "call", "line")
+WRONG = ("lost", "doubled", "torn", "unverified", "stuck")
 KEY = SigningKey(bytes(range(32)))
 
 
@@ -67,7 +69,7 @@ class Score:
 
     @property
     def clean(self) -> bool:
-        return not (self.lost or self.doubled or self.torn or self.unverified or self.stuck)
+        return not any(getattr(self, name) for name in WRONG)
 
 
 # The child
@@ -364,21 +366,15 @@ def databases() -> Iterator[dict[str, str | None]]:
             server.execute(f"DROP SCHEMA {name} CASCADE")
 
 
-def metrics(scores: dict[str, Score]) -> list[dict[str, Any]]:
-    """The figures, per database and over all."""
-    rows = []
-    names = [item.name for item in fields(Score) if item.type == "int"]
-    for name in names:
-        wrong = name in ("lost", "doubled", "torn", "unverified", "stuck")
-        for label, value in [
-            (f"kills.ledger.{name}", sum(getattr(score, name) for score in scores.values())),
-            *((f"kills.ledger.{database}.{name}", getattr(score, name)) for database, score in scores.items()),
-        ]:
-            target = {"op": "<=", "value": 0} if wrong else None
-            rows.append(
-                {"name": label, "value": value, "unit": "count", "rival": None, "rival_value": None, "target": target}
-            )
-    return rows
+def metrics(scores: dict[str, Score]) -> list[Metric]:
+    """The figures, over all databases and for each."""
+    found = []
+    for name in ("kills", "acknowledged", "leaves", *WRONG):
+        target = Target("<=", 0) if name in WRONG else None
+        each = {database: getattr(score, name) for database, score in scores.items()}
+        found.append(Metric(f"kills.ledger.{name}", sum(each.values()), "count", target))
+        found += [Metric(f"kills.ledger.{database}.{name}", value, "count", target) for database, value in each.items()]
+    return found
 
 
 def main() -> int:
@@ -401,11 +397,9 @@ def main() -> int:
             scores[name] = run_kills(
                 url, Path(top) / name, kills, given.seed, lambda line: print(f"  {line}", file=sys.stderr)
             )
-    text = json.dumps({"metrics": metrics(scores)}, indent=2)
-    if given.json:
-        given.json.write_text(text + "\n")
-    print(text if not given.json else json.dumps({name: asdict(score) for name, score in scores.items()}))
-    return 0 if all(score.clean for score in scores.values()) else 1
+    for name, score in scores.items():
+        print(f"{name}: killed by {score.modes}", *score.notes, sep="\n  ", file=sys.stderr)
+    return report(metrics(scores), given.json)
 
 
 if __name__ == "__main__":

@@ -330,6 +330,40 @@ def test_a_checkpoint_whose_record_was_lost_is_recorded_next_time(store: Store, 
     assert (state.published_size, state.published_root) == (2, head.root.hex())
 
 
+def test_tiles_and_their_names_are_on_disk_before_the_checkpoint(
+    store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger.append_pending()
+    intend(store, 1, 2)
+    happened: list[tuple[str, str]] = []
+    fsync, replace = os.fsync, os.replace
+
+    def named(handle: int) -> str:
+        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        return str(path.relative_to(ledger.folder.parent)) if path.is_dir() else "a file"
+
+    monkeypatch.setattr("os.fsync", lambda handle: (happened.append(("fsync", named(handle))), fsync(handle))[1])
+    monkeypatch.setattr(
+        "os.replace",
+        lambda old, new: (happened.append(("rename", str(new.relative_to(ledger.folder)))), replace(old, new))[1],
+    )
+    ledger.append_pending()
+    folders = (
+        "ledger/tile/entries/000.p",
+        "ledger/tile/entries",
+        "ledger/tile/0/000.p",
+        "ledger/tile/0",
+        "ledger/tile",
+    )
+    published = happened.index(("rename", "checkpoint"))
+    for folder in folders:
+        assert happened.index(("fsync", folder)) < published, folder
+    for place, (what, _) in enumerate(happened):
+        if what == "rename":
+            assert happened[place - 1] == ("fsync", "a file")
+    assert ("fsync", "ledger") in happened[published:], "then the name of the checkpoint"
+
+
 def test_partial_tiles_stay_until_their_tile_is_full(store: Store, ledger: Ledger) -> None:
     def partials() -> set[str]:
         return {str(path.relative_to(ledger.folder)) for path in ledger.folder.rglob("*.p/*")}
