@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from benchmarks.metrics import Metric, Target, report
@@ -93,9 +94,8 @@ def rendering(count: int) -> Iterator[Metric]:
     decision = decide([model.judgement for model in models])
     gated = GateReport(audit, decision.verdict, decision.blocks, decision.exit_code, decision.valid_until)
     for form in FORMATS:
-        yield Metric(
-            f"report.{form}_ms_per_model", 1000 * seconds(lambda form=form: render(gated, form), 3) / count, "ms"
-        )
+        spent = seconds(partial(render, gated, form), 3)
+        yield Metric(f"report.{form}_ms_per_model", 1000 * spent / count, "ms")
 
 
 def _model(one: Subject, policy: Policy, intel: Snapshot) -> ModelReport:
