@@ -18,7 +18,7 @@ from holdfast.core.domain.clock import Clock
 from holdfast.core.domain.model import ModelVersion
 from holdfast.core.errors import HoldfastError
 from holdfast.core.formats.sniff import sniff
-from holdfast.core.sandbox.sandbox import Sandbox
+from holdfast.core.sandbox.libraries import own_libraries
 from holdfast.core.settings import Settings
 from holdfast.core.sign import manifest
 from holdfast.estate.manifest import Subject
@@ -139,6 +139,11 @@ class Auditor:
 
 
 def _libraries(interpreter: Path | None) -> Mapping[str, str]:
+    if interpreter is None:
+        return own_libraries()
+    # Only now: an unchanged gate must not pay for numpy.
+    from holdfast.core.sandbox.sandbox import Sandbox
+
     return Sandbox(interpreter).libraries()
 
 

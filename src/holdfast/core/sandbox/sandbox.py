@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import site
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +18,7 @@ from holdfast.core.sandbox.columns import encode_columns
 from holdfast.core.sandbox.ending import told_error
 from holdfast.core.sandbox.faults import printable, sandbox_error
 from holdfast.core.sandbox.inside import wire
-from holdfast.core.sandbox.inside.versions import installed
+from holdfast.core.sandbox.libraries import own_libraries
 from holdfast.core.sandbox.limits import Isolation, Limits
 from holdfast.core.sandbox.process import Process
 
@@ -108,7 +107,7 @@ class Sandbox:
         Asked for once per interpreter, and again when it or its site-packages changed.
         """
         if self.own:
-            return installed(site.getsitepackages())
+            return own_libraries()
         known = _libraries.get(self.interpreter)
         if known is None or _stamps(path for path, _ in known[0]) != known[0]:
             _libraries[self.interpreter] = known = self._ask_libraries()

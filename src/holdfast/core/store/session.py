@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import Connection, Executable, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from holdfast.core.domain import Clock
 from holdfast.core.errors import StoreError
 from holdfast.core.store.tables import journal, models
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 CHUNK = 500
 """Values per IN list: well under what either database allows."""
@@ -34,7 +36,14 @@ class Session:
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """An INSERT that knows ON CONFLICT in the words of this database."""
-        return sqlite.insert(table) if self.connection.dialect.name == "sqlite" else postgresql.insert(table)
+        # Only the dialect in use is imported: the other one is a tenth of the time an unchanged gate takes.
+        if self.connection.dialect.name == "sqlite":
+            from sqlalchemy.dialects import sqlite
+
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql
+
+        return postgresql.insert(table)
 
     def changed(self, statement: Executable) -> int:
         """Execute, and count the rows it touched; of an INSERT the driver is only asked when told to."""
