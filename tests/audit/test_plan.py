@@ -76,6 +76,12 @@ def test_the_task_the_label_the_runtime_and_the_seed_are_inputs(monkeypatch: pyt
     assert not set(keys().values()) & set(before.values())
 
 
+def test_a_new_period_measures_everything_anew() -> None:
+    first, second = keys(replace(PARTS, period=7)), keys(replace(PARTS, period=8))
+    assert not set(first.values()) & set(second.values())
+    assert keys(replace(PARTS, period=7)) == first
+
+
 def test_names_and_owners_are_no_inputs() -> None:
     renamed = replace(PARTS, model=replace(PARTS.model, name="n", owner="x", tier=Tier.LOW))
     assert changed(keys(renamed)) == set()

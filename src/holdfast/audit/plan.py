@@ -75,6 +75,8 @@ def _work(
     if "model" in check.needs:
         made_from["runtime"] = dict(libraries(parts.runtime))
         made_from["isolation"] = parts.isolation
+    if parts.period is not None:
+        made_from["period"] = parts.period
     origin = CHECKS.origin(check.id)
     if origin is not None:
         made_from["plugin"] = [origin.distribution, origin.version, origin.digest]

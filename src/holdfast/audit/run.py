@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,13 +57,17 @@ class Audit:
 
 @dataclass(frozen=True)
 class Auditor:
-    """Audits subjects against a store. `isolation` is the least sandbox level for a subject."""
+    """Audits subjects against a store.
+
+    `isolation` is the least sandbox level for a subject, `results_age` how old its results may grow, if that matters.
+    """
 
     store: Store
     settings: Settings
     home: Path
     clock: Clock
     isolation: Callable[[Subject], str]
+    results_age: Callable[[Subject], timedelta | None]
 
     def audit(
         self, subjects: Sequence[Subject], *, seed: int = 0, retry: bool = False, watch: Watcher | None = None
@@ -123,7 +128,13 @@ class Auditor:
             lock=subject.part("lock"),
             runtime=subject.runtime,
             isolation=self.isolation(subject),
+            period=self._period(subject),
         )
+
+    def _period(self, subject: Subject) -> int | None:
+        """Spans of the allowed age since 1970: a new one has new keys, so that no result is served too old."""
+        age = self.results_age(subject)
+        return None if age is None else int(self.clock().timestamp() // age.total_seconds())
 
     def _reconcile(
         self, works: Sequence[tuple[Work, str]], *, retry: bool, watch: Watcher | None

@@ -44,6 +44,8 @@ class Parts:
     lock: Path | None = None
     runtime: Path | None = None
     isolation: str = "reduced"
+    period: int | None = None
+    """Number of the span of time in which results are measured anew; None where the policy lets them grow old."""
 
 
 class Target:
