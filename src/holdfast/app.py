@@ -99,10 +99,14 @@ class Holdfast:
         return versions
 
     def _auditor(self, policies: Mapping[str, Policy]) -> Auditor:
-        def isolation(subject: Subject) -> str:
-            return policies[subject.model.name].isolation(subject.model.tier) or DEFAULT_ISOLATION
-
-        return Auditor(self.store, self.settings, self.home, self.clock, isolation=isolation)
+        return Auditor(
+            self.store,
+            self.settings,
+            self.home,
+            self.clock,
+            isolation=lambda one: policies[one.model.name].isolation(one.model.tier) or DEFAULT_ISOLATION,
+            results_age=lambda one: policies[one.model.name].results_age(one.model.tier),
+        )
 
     def _judge(
         self, audit: Audit, policies: dict[str, Policy], baselines: Callable[[str], Baseline | None], as_of: datetime
