@@ -41,7 +41,7 @@ def shared() -> Path:
 POSTGRES_URL = os.environ.get("HOLDFAST_TEST_POSTGRES", "postgresql+psycopg://postgres@127.0.0.1:5432/test")
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """A database of the test's own, once on each engine: what `Store.open` takes as its first argument."""
     if request.param == "sqlite":

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from holdfast.core.errors import LedgerError, StoreError
 from holdfast.core.ledger import Checkpoint, InclusionProof, Ledger, LedgerStatus, verify_ledger
 from holdfast.core.ledger.folder import LedgerFolder
-from holdfast.core.ledger.merkle import EMPTY_ROOT, consistent
+from holdfast.core.ledger.merkle import EMPTY_ROOT, consistent, leaf_hash
 from holdfast.core.ledger.tiles import ENTRIES, Tile, decode_bundle
 from holdfast.core.sign import SigningKey
 from holdfast.core.store import Store
@@ -239,6 +239,22 @@ def test_an_export_is_a_whole_ledger(store: Store, ledger: Ledger, tmp_path: Pat
     assert raised.value.code == "HF-LED-006"
 
 
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_changed_history_is_not_exported(store: Store, ledger: Ledger, tmp_path: Path, lost: bool) -> None:
+    intend(store, 1, 2)
+    ledger.append_pending()
+    with store._engine.begin() as connection:
+        changed = {"entry": b"{}", "hash": leaf_hash(b"{}")}
+        connection.execute(text("UPDATE ledger_intents SET entry = :entry WHERE leaf = 0"), changed)
+        connection.execute(text("UPDATE ledger_hashes SET hash = :hash WHERE level = 0 AND position = 0"), changed)
+    if lost:
+        shutil.rmtree(ledger.folder)
+    with pytest.raises(LedgerError) as raised:
+        ledger.export(tmp_path / "out")
+    assert raised.value.code == ("HF-LED-007" if lost else "HF-LED-005")
+    assert not (tmp_path / "out").exists()
+
+
 def code(ledger: Ledger) -> str:
     before = ledger.folder / "checkpoint"
     then = before.read_bytes() if before.exists() else None
@@ -339,7 +355,7 @@ def test_tiles_and_their_names_are_on_disk_before_the_checkpoint(
     fsync, replace = os.fsync, os.replace
 
     def named(handle: int) -> str:
-        path = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        path = Path(f"/proc/self/fd/{handle}").readlink()
         return str(path.relative_to(ledger.folder.parent)) if path.is_dir() else "a file"
 
     monkeypatch.setattr("os.fsync", lambda handle: (happened.append(("fsync", named(handle))), fsync(handle))[1])

@@ -98,17 +98,3 @@ def test_of_many_claims_at_once_one_wins(store: Store) -> None:
         assert len(wins) == 1
         with store.reading() as tx:
             assert tx.leases.holder(key) == wins[0]
-
-
-def test_each_new_holder_has_a_higher_fence(store: Store, clock: FrozenClock) -> None:
-    from sqlalchemy import text
-
-    fences = []
-    for owner in ("ann", "ann", "ben", "ann"):
-        with store.transaction() as tx:
-            assert tx.leases.claim("k", owner, 10)
-        with store._engine.connect() as connection:
-            fences.append(connection.scalar(text("SELECT fence FROM leases")))
-        if owner != "ann" or len(fences) == 2:
-            clock.advance(timedelta(seconds=11))
-    assert fences == [1, 1, 2, 3]

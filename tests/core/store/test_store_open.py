@@ -83,6 +83,13 @@ def test_opening_at_the_newest_schema_is_one_query(store: Store, tmp_path: Path)
     ]
 
 
+def test_opening_waits_for_no_writer(store: Store, database: str | None, tmp_path: Path) -> None:
+    with store.transaction() as tx:
+        tx.intend("x", {})
+        tx.intents.state(hold=True)
+        Store.open(database, tmp_path / "state").close()
+
+
 def test_many_openers_of_a_fresh_store_agree(database: str | None, tmp_path: Path) -> None:
     faults: list[BaseException] = []
 
@@ -144,7 +151,10 @@ def test_an_unreachable_server_is_told_without_its_password(tmp_path: Path) -> N
     assert "geheim" not in str(fault)
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "mysql://x/y", "postgresql://h:notaport/x"])
+@pytest.mark.parametrize(
+    "url",
+    ["", "nonsense", "mysql://x/y", "postgresql://h:notaport/x", "sqlite://", "sqlite:///:memory:", "postgresql://h"],
+)
 def test_a_wrong_url_is_refused(url: str, tmp_path: Path) -> None:
     assert refused(url, tmp_path).code == "HF-STO-003"
 

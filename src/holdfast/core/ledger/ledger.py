@@ -99,7 +99,11 @@ class Ledger:
             return _tree(tx).consistency(old, 0 if head is None else head.size)
 
     def export(self, folder: Path) -> Checkpoint:
-        """Write the published ledger, whole and from the database, into a new or empty folder."""
+        """Write the published ledger, whole and from the database, into a new or empty folder.
+
+        Raises LedgerError when the database contradicts itself or a checkpoint that is there: its history is not
+        signed then. Where the own folder is lost, nobody but the holder of an older checkpoint can tell.
+        """
         if folder.exists() and any(folder.iterdir()):
             raise LedgerError(
                 f"the folder {folder} is not empty",
@@ -109,10 +113,16 @@ class Ledger:
             )
         files = LedgerFolder(folder)
         with self._store.reading() as tx:
-            tree = _tree(tx)
-            size = tx.intents.state().published_size
+            state = tx.intents.state()
+            size, root = state.published_size, _tree(tx, state).root(state.published_size)
+            if self.checkpoint() is not None:
+                self._agree(tx, state)
+            if root.hex() != (state.published_root or EMPTY_ROOT.hex()):
+                raise _contradiction(
+                    "the database contradicts itself", "HF-LED-007", "its root is not the published one"
+                )
             files.write_tiles(tiles_between(0, size), lambda tile: _content(tx, tile))
-            head = Checkpoint.sign(self.origin, size, tree.root(size), self._key)
+            head = Checkpoint.sign(self.origin, size, root, self._key)
         files.write_checkpoint(head.note)
         return head
 

@@ -58,6 +58,8 @@ def database_url(url: str | None, home: Path) -> URL:
         return target.set(drivername="postgresql+psycopg")
     if target.get_backend_name() not in ("sqlite", "postgresql"):
         raise _unusable(f"'{target.drivername}' is neither sqlite nor postgresql")
+    if target.database in (None, "", ":memory:"):
+        raise _unusable("it names no database that would still be there tomorrow")
     return target
 
 
@@ -71,8 +73,8 @@ def _unusable(cause: str) -> StoreError:
 
 
 def _sqlite(url: URL) -> Engine:
-    if url.database:
-        _create_private(Path(url.database))
+    assert url.database
+    _create_private(Path(url.database))
     engine = create_engine(url, connect_args={"timeout": LOCK_WAIT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -121,9 +123,10 @@ def _postgres(url: URL) -> Engine:
 def _prepare_postgres(connection: Any, _record: Any) -> None:
     """A server set to acknowledge before the disk has it must not do so for us."""
     with connection.cursor() as cursor:
-        cursor.execute("SET synchronous_commit = on")
-        cursor.execute(f"SET lock_timeout = '{LOCK_WAIT_S}s'")
-        cursor.execute("SET idle_in_transaction_session_timeout = '10min'")
+        cursor.execute(
+            f"SET synchronous_commit = on; SET lock_timeout = '{LOCK_WAIT_S}s';"
+            " SET idle_in_transaction_session_timeout = '10min'"
+        )
     connection.commit()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from sqlalchemy import case, delete, or_, select, update
+from sqlalchemy import delete, or_, select, update
 
 from holdfast.core.store.owners import gone
 from holdfast.core.store.session import Session, chunks
@@ -32,16 +32,10 @@ class Leases:
 
     def _take(self, key: str, owner: str, ttl_s: float) -> bool:
         now = self._session.now
-        statement = self._session.insert(leases).values(
-            key=key, owner=owner, expires_at=now + timedelta(seconds=ttl_s), fence=1
-        )
+        statement = self._session.insert(leases).values(key=key, owner=owner, expires_at=now + timedelta(seconds=ttl_s))
         taken = statement.on_conflict_do_update(
             index_elements=["key"],
-            set_={
-                "owner": statement.excluded.owner,
-                "expires_at": statement.excluded.expires_at,
-                "fence": leases.c.fence + case((leases.c.owner == owner, 0), else_=1),
-            },
+            set_={"owner": statement.excluded.owner, "expires_at": statement.excluded.expires_at},
             where=or_(leases.c.expires_at <= now, leases.c.owner == owner),
         )
         return self._session.changed(taken) == 1

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from holdfast.core.domain import system_clock
 from holdfast.core.errors import StoreError
+from holdfast.core.store.engine import begin
 from holdfast.core.store.projections import rebuild
 from holdfast.core.store.session import Session
 from holdfast.core.store.tables import ledger_state, metadata
@@ -36,11 +37,15 @@ def bring_to_head(engine: Engine) -> None:
 
 
 def _quick_version(engine: Engine) -> str | None:
-    """The version in one query; None where the table is not there (yet), whatever the reason."""
+    """The version in one query that waits for no writer; None where there is no such table (yet)."""
     try:
-        with engine.connect() as connection:
+        with begin(engine, reading=True) as connection:
             return connection.scalar(select(schema.c.version_num))
-    except DBAPIError:
+    except ProgrammingError:
+        return None
+    except OperationalError:
+        if engine.dialect.name == "postgresql":
+            raise  # no answer from the server; asking again would only take as long again
         return None
 
 

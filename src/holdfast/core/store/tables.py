@@ -137,7 +137,6 @@ leases = Table(
     _text("key", primary_key=True),
     _text("owner"),
     _moment("expires_at"),
-    Column("fence", BigInteger, nullable=False),
 )
 
 judgements = Table(

@@ -129,7 +129,6 @@ def _observations() -> None:
         _text("key"),
         _text("owner"),
         _when("expires_at"),
-        sa.Column("fence", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("key", name="pk_leases"),
     )
 
