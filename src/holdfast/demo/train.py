@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+Matrix = NDArray[Any]
 THREADS = 2
 
 
@@ -18,36 +20,31 @@ def train(learner: str, folder: Path, artifact: str, label: str, seed: int) -> N
     """Fit `learner` on `folder/train.parquet` and save it as `folder/artifact`."""
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(folder / "train.parquet").to_pandas()
-    y = table.pop(label).to_numpy()
-    LEARNERS[learner](table, y, str(folder / artifact), seed)
+    table = pyarrow.parquet.read_table(folder / "train.parquet")
+    names = [name for name in table.column_names if name != label]
+    X = np.column_stack([table[name].to_numpy().astype(np.float64) for name in names])
+    LEARNERS[learner](X, table[label].to_numpy(), names, str(folder / artifact), seed)
 
 
-def _xgboost(X: Any, y: NDArray[Any], path: str, seed: int) -> None:
+def _xgboost(X: Matrix, y: Matrix, names: list[str], path: str, seed: int) -> None:
     import xgboost
 
-    model = xgboost.XGBClassifier(
-        n_estimators=80, max_depth=5, learning_rate=0.15, subsample=0.9, random_state=seed, n_jobs=THREADS
-    )
-    model.fit(X, y)
+    settings = {"objective": "binary:logistic", "max_depth": 5, "eta": 0.15, "subsample": 0.9}
+    data = xgboost.DMatrix(X, label=y, feature_names=names)
+    model = xgboost.train({**settings, "seed": seed, "nthread": THREADS}, data, num_boost_round=80)
     model.save_model(path)
 
 
-def _lightgbm(X: Any, y: NDArray[Any], path: str, seed: int) -> None:
+def _lightgbm(X: Matrix, y: Matrix, names: list[str], path: str, seed: int) -> None:
     import lightgbm
 
-    model = lightgbm.LGBMClassifier(
-        n_estimators=80,
-        num_leaves=15,
-        min_child_samples=40,
-        random_state=seed,
-        n_jobs=THREADS,
-        deterministic=True,
-        force_row_wise=True,
-        verbose=-1,
+    settings = {"objective": "binary", "num_leaves": 15, "min_child_samples": 40, "deterministic": True, "verbose": -1}
+    model = lightgbm.train(
+        {**settings, "seed": seed, "num_threads": THREADS, "force_row_wise": True},
+        lightgbm.Dataset(X, label=y, feature_name=names),
+        num_boost_round=80,
     )
-    model.fit(X, y)
-    model.booster_.save_model(path)
+    model.save_model(path)
 
 
 LEARNERS = {"xgboost": _xgboost, "lightgbm": _lightgbm}
