@@ -15,7 +15,9 @@ from holdfast.core.errors import FormatError
 MAX_BYTES = 32_000_000
 MAX_PACKAGES = 50_000
 
-_PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:[;\\#].*)?$")
+_PIN = re.compile(
+    r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:[;\\#].*)?$"
+)
 
 
 @dataclass(frozen=True, slots=True)
