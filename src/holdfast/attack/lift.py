@@ -22,6 +22,8 @@ from holdfast.core.formats.trees import LEAF, NUMERIC, ZERO_BAND, TreeEnsemble
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Compare = Callable[[Floats, Floats], Bools]
 
 MAX_BINS = 1_000_000
 MAX_MASK_WORDS = 64_000_000
@@ -69,7 +71,7 @@ def _forest(
     ensemble: TreeEnsemble,
     column: Integers,
     cut: Integers,
-    default: NDArray[np.bool_],
+    default: Bools,
     words: list[NDArray[np.uint64]],
 ) -> Forest:
     nodes = np.stack([column, cut, ensemble.left, ensemble.right], axis=1).astype(np.int32)
@@ -113,7 +115,7 @@ def _cells(
     masked = False
     for number in np.unique(ensemble.feature[nodes]):
         mine = nodes[ensemble.feature[nodes] == number]
-        found, plain = _turns(ensemble, sources[number], int(number), mine)
+        found, plain = _turns(ensemble, sources[number], mine)
         turns.append(found)
         masked |= not plain
     above = np.unique(np.concatenate(turns))
@@ -122,20 +124,21 @@ def _cells(
     return _Cells(np.append(-np.inf, above), np.append(np.nextafter(above, -np.inf), np.inf), masked)
 
 
-def _turns(ensemble: TreeEnsemble, source: Source, number: int, nodes: Integers) -> tuple[Floats, bool]:
-    """Raw values from which on some test of the feature may answer differently; whether all are plain cuts."""
-    numeric = nodes[ensemble.category[nodes] == NUMERIC]
-    points = np.array(source.points)
-    turns = [points, np.nextafter(points, np.inf)]
-    edges = _edges(ensemble, nodes)
-    turns.append(_first_beyond(source, edges, np.less_equal))
-    turns.append(_first_beyond(source, edges, np.less))
-    thresholds = np.unique(ensemble.threshold[numeric])
-    first, falls = _first_right(ensemble, source, number, thresholds)
-    turns.append(first)
+def _turns(ensemble: TreeEnsemble, source: Source, nodes: Integers) -> tuple[Floats, bool]:
+    """Raw values from which on some test of a feature may answer differently; whether all are plain cuts."""
+    points, edges = np.array(source.points), _edges(ensemble, nodes)
+    thresholds = np.unique(ensemble.threshold[nodes[ensemble.category[nodes] == NUMERIC]])
+    compare = np.less if ensemble.operator == "<" else np.less_equal
+    first, falls = _first_beyond(ensemble, source, thresholds, compare)
+    turns = [
+        points,
+        np.nextafter(points, np.inf),
+        first,
+        _first_beyond(ensemble, source, edges, np.less)[0],
+        _first_beyond(ensemble, source, edges, np.less_equal)[0],
+    ]
     found = np.concatenate(turns)
-    plain = not (points.size or edges.size or falls)
-    return found[np.isfinite(found)], plain
+    return found[np.isfinite(found)], not (points.size or edges.size or falls)
 
 
 def _edges(ensemble: TreeEnsemble, nodes: Integers) -> Floats:
@@ -150,39 +153,26 @@ def _edges(ensemble: TreeEnsemble, nodes: Integers) -> Floats:
     return np.array(sorted(edges))
 
 
-def _first_right(ensemble: TreeEnsemble, source: Source, number: int, thresholds: Floats) -> tuple[Floats, bool]:
-    """Per threshold the least raw value with another answer than the values far below; NaN where there is none.
+def _first_beyond(ensemble: TreeEnsemble, source: Source, edges: Floats, compare: Compare) -> tuple[Floats, bool]:
+    """Per edge the least raw value at which `inner <compare> edge` turns; NaN where it never does.
 
-    Also whether the feature falls as the raw value rises, so that answers turn from right to left.
+    Also whether some turn from false to true: the feature falls as the raw value rises.
     """
-    sample = np.array([_node_with(ensemble, number, value) for value in thresholds], np.int64)
 
-    def passes(raw: Floats) -> NDArray[np.bool_]:
-        return np.asarray(decisions(ensemble, sample, source.values(raw)))
+    def holds(raw: Floats) -> Bools:
+        values = source.values(raw)
+        if ensemble.compare_dtype == "float32":
+            with np.errstate(over="ignore"):
+                values = values.astype(np.float32).astype(np.float64)
+        return compare(values, edges)
 
-    at_bottom = passes(np.full(thresholds.size, -_GREATEST))
-    at_top = passes(np.full(thresholds.size, _GREATEST))
+    at_bottom, at_top = holds(np.full(edges.size, -_GREATEST)), holds(np.full(edges.size, _GREATEST))
     turned = at_bottom != at_top
-    found = _bisect(lambda raw: passes(raw) == at_bottom, thresholds.size)
+    found = _bisect(lambda raw: holds(raw) == at_bottom, edges.size)
     return np.where(turned, found, np.nan), bool((turned & at_top).any())
 
 
-def _node_with(ensemble: TreeEnsemble, number: int, threshold: float) -> int:
-    nodes = (ensemble.feature == number) & (ensemble.threshold == threshold) & (ensemble.category == NUMERIC)
-    return int(np.argmax(nodes))
-
-
-def _first_beyond(source: Source, edges: Floats, compare: Callable[[Floats, Floats], NDArray[np.bool_]]) -> Floats:
-    """Per edge the least raw value at which `inner <compare> edge` turns; NaN where it never does."""
-    if not edges.size:
-        return edges
-    at_bottom = compare(source.values(np.full(edges.size, -_GREATEST)), edges)
-    at_top = compare(source.values(np.full(edges.size, _GREATEST)), edges)
-    found = _bisect(lambda raw: compare(source.values(raw), edges) == at_bottom, edges.size)
-    return np.where(at_bottom != at_top, found, np.nan)
-
-
-def _bisect(holds: Callable[[Floats], NDArray[np.bool_]], size: int) -> Floats:
+def _bisect(holds: Callable[[Floats], Bools], size: int) -> Floats:
     """Per entry the least float64 at which `holds`, true at the bottom and turning once, is false."""
     low = np.full(size, _rank(-_GREATEST), np.int64)
     high = np.full(size, _rank(_GREATEST), np.int64)
@@ -204,7 +194,7 @@ def _unrank(ranks: Integers) -> Floats:
     return np.ascontiguousarray(bits).view(np.float64) + 0.0
 
 
-def _decide(ensemble: TreeEnsemble, sources: tuple[Source, ...], nodes: Integers, raw: Floats) -> NDArray[np.bool_]:
+def _decide(ensemble: TreeEnsemble, sources: tuple[Source, ...], nodes: Integers, raw: Floats) -> Bools:
     """Whether each of `nodes` sends each raw value left (nodes, values)."""
     found = np.zeros((nodes.size, raw.size), np.bool_)
     for number in np.unique(ensemble.feature[nodes]):

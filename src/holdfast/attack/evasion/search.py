@@ -18,6 +18,7 @@ from holdfast.attack.bins import Forest, Grid
 from holdfast.attack.evasion.compile import compile_lines, compile_rules
 from holdfast.attack.evasion.goal import compile_goal, reached
 from holdfast.attack.evasion.kernels.bound import ENTRY, UNDO
+from holdfast.attack.evasion.kernels.moves import NARROW, WIDE
 from holdfast.attack.evasion.kernels.search import search_row
 from holdfast.attack.evasion.kernels.state import Arena
 from holdfast.attack.interface import Budget, EvasionResult, Goal, attack
@@ -30,8 +31,6 @@ ROUNDS = 3
 """Rows whose gap the model's own rounding undoes are searched again, each time further beyond the decision."""
 CAUTION = 16.0
 OPTIONS = 4096
-SHORTLIST = 16
-"""Moves measured exactly, out of all that look good."""
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -104,7 +103,7 @@ class Plan:
         self._contract = contract
         self._aim = compile_goal(target.ensemble, goal)
         moves, counts = compile_lines(contract)
-        self._arena = Arena(
+        self.arena = Arena(
             {
                 **_model(target.forest, target.grid),
                 **compile_rules(contract, scales),
@@ -116,7 +115,7 @@ class Plan:
 
     def run(self, rows: Floats, seeds: NDArray[np.int64], budget: Budget, caution: float = 1.0) -> Found:
         """Search every row of (n, d); `caution` multiplies how far beyond the decision a row must come."""
-        arena, aim = self._arena, self._aim
+        arena, aim = self.arena, self._aim
         arena.set(aim_mode=aim.mode, aim_output=aim.output, aim_sign=aim.sign, aim_level=aim.level)
         arena.set(aim_guard=aim.guard * caution, limit=budget.nodes_per_row, restarts=budget.restarts)
         found = Found(rows.copy(), np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows), np.int64))
@@ -147,13 +146,13 @@ def _sizes(forest: Forest, grid: Grid) -> dict[str, float]:
         "n_columns": grid.size.size,
         "n_slots": grid.low.size,
         "n_options": OPTIONS,
-        "n_short": SHORTLIST,
+        "n_short": NARROW,
     }
 
 
 def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
     """Room for one row."""
-    per_column = "x was best bins change_column change_value change_bin reach_low reach_high reach_missing"
+    per_column = "x was best x_before bins change_column change_value change_bin reach_low reach_high reach_missing"
     per_column += " trail_low trail_high trail_missing trail_tree"
     depth = forest.depth + 1
     rooms = {
@@ -161,11 +160,11 @@ def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
         "reach_mask trail_mask": int(grid.word[-1]),
         "value far radii": grid.low.size,
         "out out_ahead out_most out_least leaf_most leaf_least": forest.base.size,
-        "delta delta_ahead": forest.base.size * grid.low.size,
+        "delta": forest.base.size * grid.low.size,
         "stack": ENTRY * depth,
         "undo": 2 * UNDO * depth,
         "stack_mask": depth,
         "options": OPTIONS,
-        "short_line short_value short_hope": SHORTLIST,
+        "short_line short_value short_hope first_line first_value first_hope": WIDE,
     }
     return {name: np.zeros(size) for names, size in rooms.items() for name in names.split()}

@@ -6,7 +6,7 @@ import numpy as np
 
 from holdfast.attack.evasion.kernels.forest import find_bin, outputs, profile
 from holdfast.attack.evasion.kernels.jit import RealArray, ints, kernel, reals, whole
-from holdfast.attack.evasion.kernels.row import copy, gap, gap_at, keep, move_to
+from holdfast.attack.evasion.kernels.row import copy, gap, gap_at, keep, move_to, place, spent
 from holdfast.attack.evasion.kernels.rules import (
     CATEGORY,
     INTEGER,
@@ -25,6 +25,8 @@ from holdfast.attack.evasion.kernels.state import State
 GAIN = 1e-12
 """A gap must grow by more than this to count as progress."""
 SECANT_STEPS = 12
+NARROW, WIDE = 16, 96
+"""Moves looked at more closely, out of all that look good."""
 
 
 @kernel
@@ -269,36 +271,114 @@ def shortlist(s: State, line: int, value: float, hoped: float) -> None:
 
 
 @kernel
-def step_pair(s: State, radius: float, level: float) -> bool:
-    """Make the best move of two columns that no move of one shows. False where none gains.
+def step(s: State, radius: float, level: float, repair: bool) -> bool:
+    """Make the best move that raises the gap above `level`, after `profile`: of one column, of several that gain, tied.
 
-    The first of the two is one of the columns whose best single move costs least.
+    Where none does and `repair` is wanted, a move with what repairs its relation. False where nothing gains.
     """
-    _shortlist_singles(s, radius)
-    best = level + GAIN
-    first, first_slot, then, then_slot = whole(-1), whole(-1), whole(-1), whole(-1)
-    for i in range(s.short_size):
-        column, slot = ints(s.short_line)[i], whole(reals(s.short_value)[i])
-        before, at = reals(s.x)[column], ints(s.bins)[column]
-        reals(s.x)[column], ints(s.bins)[column] = reals(s.value)[slot], slot - ints(s.start)[column]
-        profile(s, reals(s.out_ahead), reals(s.delta_ahead))
-        other, other_slot, found = best_single(s, radius, reals(s.out_ahead), reals(s.delta_ahead))
-        reals(s.x)[column], ints(s.bins)[column] = before, at
-        if other >= 0 and other != column and found > best:
-            best, first, first_slot, then, then_slot = found, column, slot, other, other_slot
-    if first < 0:
-        return False
-    move_to(s, first, first_slot)
-    move_to(s, then, then_slot)
-    return True
+    column, slot, found = best_single(s, radius, reals(s.out), reals(s.delta))
+    alone = column >= 0 and found > level + GAIN
+    line, value = best_line(s, whole(0), s.n_base, radius, found if alone else level)
+    if line < 0 and not alone and repair:
+        line, value = best_line(s, s.n_base, s.n_lines, radius, level)
+    if line >= 0:
+        tie(s, line, value)
+        keep(s)
+    elif alone and (found > s.aim_guard or s.eager == 0 or not step_all(s, radius, found)):
+        move_to(s, column, slot)
+    return line >= 0 or alone
 
 
 @kernel
-def _shortlist_singles(s: State, radius: float) -> None:
-    """Shortlist, per column, the single move with the largest gap."""
+def step_across(s: State, radius: float, level: float) -> bool:
+    """Cross a valley: a move that loses, then `valley` moves at most that more than make up for it. False if none do.
+
+    The first move is the least bad of some column or line, the least bad of all first.
+    """
+    first = _first_moves(s, radius)
+    copy(reals(s.x_before), reals(s.x), s.n_columns)
+    for _ in range(first):
+        if spent(s):
+            break
+        line, value = _next_first(s, first)
+        _make(s, line, value)
+        for _ in range(s.valley):
+            profile(s, reals(s.out), reals(s.delta))
+            now = gap(s, reals(s.out))
+            if now > level + GAIN:
+                return True
+            if not step(s, radius, now, False):
+                break
+        outputs(s, reals(s.out))
+        if gap(s, reals(s.out)) > level + GAIN:
+            return True
+        copy(reals(s.x), reals(s.x_before), s.n_columns)
+        place(s)
+    return False
+
+
+@kernel
+def _make(s: State, line: int, value: float) -> None:
+    if line < 0:
+        move_to(s, -1 - line, whole(value))
+    else:
+        tie(s, line, value)
+        keep(s)
+
+
+@kernel
+def _first_moves(s: State, radius: float) -> int:
+    """Fill `first_*` with the single or tied moves that lose least; how many.
+
+    One for each column and line; where `wide`, any number of bins of a column.
+    """
     s.short_size = 0
+    s.n_short = WIDE if s.wide else NARROW
     for p in range(s.n_plain):
         column = ints(s.plain)[p]
-        slot = _best_slot(s, column, radius, -np.inf)
-        if slot >= 0:
-            shortlist(s, column, float(slot), gap_at(s, reals(s.out), reals(s.delta), slot))
+        if s.wide:
+            _shortlist_column(s, column, radius)
+        else:
+            slot = _best_slot(s, column, radius, -np.inf)
+            if slot >= 0:
+                shortlist(s, -1 - column, float(slot), gap_at(s, reals(s.out), reals(s.delta), slot))
+    for line in range(s.n_base):
+        best, best_value = -np.inf, 0.0
+        for i in range(line_values(s, line, radius, -np.inf)):
+            value = reals(s.options)[i]
+            if tie(s, line, value) and changes_distance(s) <= radius:
+                hoped = foreseen(s)
+                if hoped > best:
+                    best, best_value = hoped, value
+            drop(s)
+        if best > -np.inf:
+            shortlist(s, line, best_value, best)
+    for i in range(s.short_size):
+        ints(s.first_line)[i], reals(s.first_value)[i] = ints(s.short_line)[i], reals(s.short_value)[i]
+        reals(s.first_hope)[i] = reals(s.short_hope)[i]
+    s.n_short = NARROW
+    return s.short_size
+
+
+@kernel
+def _shortlist_column(s: State, column: int, radius: float) -> None:
+    """Shortlist every bin of a column that changes the gap in its own way."""
+    start, before = ints(s.start)[column], np.nan
+    own = start + ints(s.bins)[column]
+    for slot in range(start, start + ints(s.size)[column] + 1):
+        if reals(s.far)[slot] <= radius and slot != own:
+            found = gap_at(s, reals(s.out), reals(s.delta), slot)
+            if found != before and single_holds(s, column, reals(s.value)[slot]):
+                shortlist(s, -1 - column, float(slot), found)
+                before = found
+
+
+@kernel
+def _next_first(s: State, size: int) -> tuple[int, float]:
+    """Take the most hopeful of the first moves that are left."""
+    hopes, best = reals(s.first_hope), 0
+    for i in range(size):
+        if hopes[i] > hopes[best]:
+            best = i
+    hopes[best] = -np.inf
+    return ints(s.first_line)[best], reals(s.first_value)[best]

@@ -7,16 +7,7 @@ import numpy as np
 from holdfast.attack.evasion.kernels.bound import best_case
 from holdfast.attack.evasion.kernels.forest import outputs, profile
 from holdfast.attack.evasion.kernels.jit import RealArray, entry, ints, kernel, reals, whole
-from holdfast.attack.evasion.kernels.moves import (
-    GAIN,
-    best_line,
-    best_single,
-    foreseen,
-    measured,
-    step_all,
-    step_pair,
-    tie,
-)
+from holdfast.attack.evasion.kernels.moves import GAIN, foreseen, measured, step, step_across, tie
 from holdfast.attack.evasion.kernels.row import (
     begin,
     copy,
@@ -41,34 +32,28 @@ from holdfast.attack.evasion.kernels.rules import (
 )
 from holdfast.attack.evasion.kernels.state import State
 
+EVERYWHERE = 1e308
+"""The largest box. Slots that are not allowed are farther: at inf."""
 MAX_STEPS = 200
 """Steps of one climb: each raises the gap, so this only bounds pathological models."""
 STIRRED_SHARE = 0.3
+SHORT_VALLEY = 2
+LONG_VALLEY = 4
+"""Moves that may follow one that loses."""
+CLOSER = 1 - 1e-9
+LOST = 8
+"""Times as many restarts while no arrival is known at all."""
 
 
 @kernel
 def climb(s: State, radius: float) -> bool:
-    """Steepest ascent of the gap from the present row inside the box; whether it arrived.
-
-    Each step is the best single or tied move; where none gains, one that repairs a relation; then a pair.
-    """
+    """Steepest ascent of the gap from the present row inside the box, over small valleys; whether it arrived."""
     for _ in range(MAX_STEPS):
         profile(s, reals(s.out), reals(s.delta))
         now = gap(s, reals(s.out))
         if now > s.aim_guard or spent(s):
             return now > s.aim_guard
-        column, slot, found = best_single(s, radius, reals(s.out), reals(s.delta))
-        alone = column >= 0 and found > now + GAIN
-        line, value = best_line(s, whole(0), s.n_base, radius, found if alone else now)
-        if line < 0 and not alone:
-            line, value = best_line(s, s.n_base, s.n_lines, radius, now)
-        if line >= 0:
-            tie(s, line, value)
-            keep(s)
-        elif alone:
-            if found > s.aim_guard or s.eager == 0 or not step_all(s, radius, found):
-                move_to(s, column, slot)
-        elif not step_pair(s, radius, now):
+        if not (step(s, radius, now, True) or step_across(s, radius, now)):
             return False
     return False
 
@@ -210,12 +195,15 @@ def _arrive(s: State, radius: float, hard: int) -> bool:
     Where `hard`, it climbs one column at a time, and then from stirred rows.
     """
     open_reach(s, radius)
-    attempts = 2 + s.restarts if hard else 2
+    again = s.restarts if radius < EVERYWHERE else LOST * s.restarts
+    attempts = 2 + again if hard else 2
     for attempt in range(attempts):
         s.eager = whole(not hard or attempt >= 2)
+        s.valley = LONG_VALLEY if hard else SHORT_VALLEY
+        s.wide = whole(hard and radius == EVERYWHERE)
         if attempt % 2 == 1:
             reset(s)
-        elif not (np.isfinite(radius) and _retreat(s, radius)):
+        elif not (radius < EVERYWHERE and _retreat(s, radius)):
             continue
         if attempt >= 2:
             _stir(s, radius)
@@ -231,8 +219,7 @@ def search_row(s: State) -> None:
     """Search the row in `was`; fills `best`, `found`, `floor` and `visited`.
 
     `found` is the least distance at which the row arrives, inf where none was found. Provably nothing arrives at a
-    distance below `floor`. Bisection on the box first; what it leaves is tried again, the hard way, in the largest
-    box that is smaller.
+    distance below `floor`. Bisection on the box first; what it leaves is tried again, the hard way, in any smaller box.
     """
     copy(reals(s.best), reals(s.was), s.n_columns)
     s.found, s.floor = np.inf, 0.0
@@ -243,17 +230,17 @@ def search_row(s: State) -> None:
         s.found = 0.0
         return
     s.floor = np.inf
-    if _hopeless(s, np.inf):
+    if _hopeless(s, EVERYWHERE):
         return
-    s.found = _improve(s, np.inf, whole(0))
+    s.found = _improve(s, EVERYWHERE, whole(0))
     if np.isinf(s.found):
-        s.found = _improve(s, np.inf, whole(1))
+        s.found = _improve(s, EVERYWHERE, whole(1))
     high = _rising(s)
     hopeful = _first_hopeful(s, high)
     low, hard = hopeful, whole(hopeful >= high)
     while hopeful < high and np.isfinite(s.found) and not spent(s):
-        middle = high - 1 if hard else (low + high) // 2
-        better = _improve(s, reals(s.radii)[middle], hard)
+        middle = (low + high) // 2
+        better = _improve(s, s.found * CLOSER if hard else reals(s.radii)[middle], hard)
         if np.isfinite(better):
             s.found = better
             high = _fewer(s, high)
@@ -290,7 +277,7 @@ def _hopeless(s: State, radius: float) -> bool:
 def _first_hopeful(s: State, size: int) -> int:
     """How many of the rising `radii` are too small for any arrival."""
     low, high = whole(0), size
-    while low < high:
+    while low < high and not spent(s):
         middle = (low + high) // 2
         if _hopeless(s, reals(s.radii)[middle]):
             low = middle + 1

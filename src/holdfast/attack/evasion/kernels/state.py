@@ -122,7 +122,6 @@ class State:
     delta: Reals
     """(K,), (K, slots): outputs of the row, and what each single change adds to them."""
     out_ahead: Reals
-    delta_ahead: Reals
     reach_low: Ints
     reach_high: Ints
     reach_missing: Ints
@@ -156,6 +155,14 @@ class State:
     short_value: Reals
     short_hope: Reals
     """A short list of moves."""
+    first_line: Ints
+    first_value: Reals
+    first_hope: Reals
+    x_before: Reals
+    valley: int
+    wide: int
+    """Moves that may lose before a climb gives up: the first of them, the row before it, how many may follow it, and
+    whether many or few first moves are tried."""
     visited: int
     limit: int
     """Tree nodes visited for this row, and how many may be."""
