@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import lzma
-import os
 import pickle
 import random
 import struct
