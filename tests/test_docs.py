@@ -52,7 +52,9 @@ def refuse(line: str, why: str) -> None:
 
 def parse(line: str) -> None:
     """The words after `holdfast` name an existing verb and existing options. Words in capitals stand for values."""
-    words = shlex.split(line.split("#", maxsplit=1)[0].replace("$(", " ").replace(")", " ").replace('"', " ").replace("…", ""))
+    words = shlex.split(
+        line.split("#", maxsplit=1)[0].replace("$(", " ").replace(")", " ").replace('"', " ").replace("…", "")
+    )
     words = words[words.index("holdfast") + 1 :]
     for operator in ("|", ">", "&&", "||", ";"):
         words = words[: words.index(operator)] if operator in words else words
