@@ -52,10 +52,14 @@ Move = Literal["never", "up", "down", "any"]
 
 
 class Strict(BaseModel):
+    """Unknown keys are faults; values do not change."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=False)
 
 
 class FeatureEntry(Strict):
+    """One column: its type, its bounds, and what an attacker can do with it."""
+
     type: Literal["number", "integer", "category"]
     min: Finite | None = None
     max: Finite | None = None
@@ -69,15 +73,21 @@ class FeatureEntry(Strict):
 
 
 class GroupEntry(Strict):
+    """Columns that belong together."""
+
     one_hot: Annotated[list[ColumnName], Field(min_length=2, max_length=MAX_VALUES)]
 
 
 class RelationEntry(Strict):
+    """A rule between columns, under a name for messages."""
+
     id: Identifier
     rule: Annotated[str, Field(max_length=4_000)]
 
 
 class ContractFile(Strict):
+    """What contract.yaml may say."""
+
     version: Literal[1]
     subject: ColumnName | None = None
     scale: Literal["train-range"] = "train-range"

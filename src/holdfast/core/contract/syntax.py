@@ -13,6 +13,8 @@ RESERVED = frozenset({"and", "else", "if", "not", "or", "then", "was"})
 
 @dataclass(frozen=True, slots=True)
 class Number:
+    """A number as written; `at` is its place in the text, here and below."""
+
     value: float
     at: int = field(default=0, compare=False)
 
@@ -36,6 +38,8 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Negate:
+    """Minus an expression."""
+
     operand: Expression
     at: int = field(default=0, compare=False)
 

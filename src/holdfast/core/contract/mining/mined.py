@@ -43,6 +43,8 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class OneHotGroup:
+    """Columns (by position) of which exactly one is 1 in every row."""
+
     columns: tuple[int, ...]
     support: str
 
