@@ -91,7 +91,10 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize(("kind", "data"), [(kind, data) for kind, files in FILES.items() for data in files])
+CASES = [pytest.param(kind, data, id=f"{kind}-{n}") for kind, files in FILES.items() for n, data in enumerate(files)]
+
+
+@pytest.mark.parametrize(("kind", "data"), CASES)
 def test_formats(kind, data, tmp_path):
     assert sniff(data) == kind
     path = tmp_path / "model.safetensors"
