@@ -134,12 +134,14 @@ class Holdfast:
 
         path = self.home / "keys" / "holdfast.pem"
         if not path.exists():
-            made = SigningKey.generate()
             # Two processes may start in the same fresh folder: the first to write wins, the other reads.
             with suppress(SignatureError):
-                made.save(path)
-                made.public.save(path.with_suffix(".pub"))
-        return SigningKey.load(path)
+                SigningKey.generate().save(path)
+        key = SigningKey.load(path)
+        public = path.with_suffix(".pub")
+        if not public.exists():
+            key.public.save(public)
+        return key
 
     @property
     def public_key(self) -> PublicKey:
