@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.audit.reconcile import Watcher
-from holdfast.audit.run import Audit, Audited, Auditor
+from holdfast.audit.run import Audit, Audited, Auditor, period_at
 from holdfast.core.domain.clock import Clock, system_clock
 from holdfast.core.domain.model import ModelVersion
 from holdfast.core.domain.verdict import Judgement
@@ -85,7 +85,7 @@ class Holdfast:
         """
         subjects = self.manifest.select(tuple(names))
         policies = {subject.model.name: policy or self._policy(subject) for subject in subjects}
-        audit = self._auditor(policies).audit(subjects, seed=seed, retry=retry, watch=watch)
+        audit = self._auditor(policies, as_of).audit(subjects, seed=seed, retry=retry, watch=watch)
         moment = as_of or self.clock()
         judgements = self._judge(audit, policies, baselines, moment)
         self.ledger.append_pending()
@@ -98,14 +98,15 @@ class Holdfast:
         self.ledger.append_pending()
         return versions
 
-    def _auditor(self, policies: Mapping[str, Policy]) -> Auditor:
+    def _auditor(self, policies: Mapping[str, Policy], as_of: datetime | None = None) -> Auditor:
+        moment = as_of or self.clock()
         return Auditor(
             self.store,
             self.settings,
             self.home,
             self.clock,
             isolation=lambda one: policies[one.model.name].isolation(one.model.tier) or DEFAULT_ISOLATION,
-            results_age=lambda one: policies[one.model.name].results_age(one.model.tier),
+            period=lambda one: period_at(moment, policies[one.model.name].results_age(one.model.tier)),
         )
 
     def _judge(

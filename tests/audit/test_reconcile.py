@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,15 @@ from holdfast.core.domain.severity import Tier
 from holdfast.core.errors import ContractError
 from holdfast.core.store import Store
 from plugin_dist import install
+
+
+def forget(module: str) -> None:
+    """Undo what importing a plug-in's module did to this process, for the tests that come after."""
+    sys.modules.pop(module, None)
+    for name in [name for name, check in CHECKS if check.module == module]:
+        del CHECKS._plugins[name], CHECKS._origins[name]
+    CHECKS._points.clear()
+
 
 START = from_iso("2026-01-05T09:00:00Z")
 
@@ -72,6 +82,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
     made = Desk(tmp_path)
     yield made
     made.store.close()
+    forget("acme_checks")
 
 
 def test_the_second_run_runs_nothing(desk: Desk) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,7 @@ class Audit:
 class Auditor:
     """Audits subjects against a store.
 
-    `isolation` is the least sandbox level for a subject, `results_age` how old its results may grow, if that matters.
+    `isolation` is the least sandbox level for a subject, `period` the span of time its results hold for (`period_at`).
     """
 
     store: Store
@@ -67,7 +67,7 @@ class Auditor:
     home: Path
     clock: Clock
     isolation: Callable[[Subject], str]
-    results_age: Callable[[Subject], timedelta | None]
+    period: Callable[[Subject], int | None]
 
     def audit(
         self, subjects: Sequence[Subject], *, seed: int = 0, retry: bool = False, watch: Watcher | None = None
@@ -128,13 +128,8 @@ class Auditor:
             lock=subject.part("lock"),
             runtime=subject.runtime,
             isolation=self.isolation(subject),
-            period=self._period(subject),
+            period=self.period(subject),
         )
-
-    def _period(self, subject: Subject) -> int | None:
-        """Spans of the allowed age since 1970: a new one has new keys, so that no result is served too old."""
-        age = self.results_age(subject)
-        return None if age is None else int(self.clock().timestamp() // age.total_seconds())
 
     def _reconcile(
         self, works: Sequence[tuple[Work, str]], *, retry: bool, watch: Watcher | None
@@ -147,6 +142,11 @@ class Auditor:
             plugins=self.settings.plugins,
         ) as pool:
             return Reconciler(self.store, pool, self.clock, retry=retry, watch=watch).run(works)
+
+
+def period_at(moment: datetime, age: timedelta | None) -> int | None:
+    """Spans of the allowed age since 1970: a new one has new keys, so that no result is served too old."""
+    return None if age is None else int(moment.timestamp() // age.total_seconds())
 
 
 def _libraries(interpreter: Path | None) -> Mapping[str, str]:
