@@ -27,6 +27,7 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
+from holdfast.core.contract import Contract
 from holdfast.core.ledger import LedgerStatus, verify_ledger
 from holdfast.core.sign import PublicKey
 from holdfast.core.store import Store
@@ -199,8 +200,10 @@ def wrong_reruns(bank: Bank) -> set[str]:
     """Checks that one changed relation re-runs though they do not read the contract, or does not though they do."""
     contract = next(bank.folder.glob("*/contract.yaml"))
     before = contract.read_text()
+    column = next(feature for feature in Contract.load(contract).features if feature.type != "category")
+    always = f"relations:\n  - {{id: always, rule: {column.name} >= {column.min!r}}}"
     try:
-        contract.write_text(before.replace("relations:", "relations:\n  - {id: always, rule: 0 <= 1}", 1))
+        contract.write_text(before.replace("relations:", always, 1))
         rows = [row for row in bank.results() if row["model"] == contract.parent.name]
     finally:
         contract.write_text(before)
