@@ -51,6 +51,18 @@ def test_rows_and_units_that_do_not_fit_are_refused(rows: np.ndarray, scales: np
     assert caught.value.code == "HF-ATK-004"
 
 
+def test_a_target_of_another_input_space_is_refused() -> None:
+    other = Contract.parse("version: 1\nfeatures:\n  a: {type: integer, min: 0, max: 9, move: any}\n")
+    with pytest.raises(UsageError, match="cannot be attacked"):
+        attack(TARGET, np.ones((1, 1)), goal=Goal(0), budget=Budget(), contract=other, scales=np.ones(1))
+
+
+def test_a_stricter_contract_of_the_same_space_is_fine() -> None:
+    stricter = Contract.parse("version: 1\nfeatures:\n  a: {type: number, min: 0, max: 5, move: never}\n")
+    found = attack(TARGET, np.ones((1, 1)), goal=Goal(0), budget=Budget(), contract=stricter, scales=np.ones(1))
+    assert found.valid.all()
+
+
 def test_the_rows_handed_in_are_not_changed() -> None:
     rows = np.array([[1.5], [7.5]])
     before = rows.copy()

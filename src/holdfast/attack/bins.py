@@ -30,8 +30,13 @@ class Forest(NamedTuple):
 
     @property
     def depth(self) -> int:
-        """No path is longer."""
-        return len(self.nodes)
+        """The longest path, in nodes."""
+        front, levels = self.roots, 0
+        while front.size:
+            inner = front[self.nodes[front, 0] >= 0]
+            front = np.concatenate([self.nodes[inner, 2], self.nodes[inner, 3]])
+            levels += 1
+        return levels
 
 
 class Grid(NamedTuple):

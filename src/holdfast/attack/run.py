@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from holdfast.attack.target import TreeTarget
-    from holdfast.core.contract import Contract
+    from holdfast.core.contract import Contract, Feature
 
     Floats = NDArray[np.float64]
 
@@ -37,7 +37,7 @@ def attack(
     no rows of the contract (HF-ATK-004).
     """
     matrix = np.ascontiguousarray(rows, dtype=np.float64)
-    _check(matrix, np.asarray(scales, dtype=np.float64), contract)
+    _check(matrix, np.asarray(scales, dtype=np.float64), contract, target)
     run = ATTACKS.get(method).run
     return run(target, matrix, goal=goal, budget=budget, contract=contract, scales=scales, seed=seed)
 
@@ -59,12 +59,19 @@ def _shares(distances: Floats, boxes: Sequence[float]) -> dict[float, float]:
     return {box: float((distances > box).mean()) for box in boxes} if distances.size else {}
 
 
-def _check(rows: Floats, scales: Floats, contract: Contract) -> None:
+def _check(rows: Floats, scales: Floats, contract: Contract, target: TreeTarget) -> None:
     width = len(contract.features)
     if rows.ndim != 2 or rows.shape[1] != width or not len(rows):
         raise _unfit(f"their shape is {rows.shape}; the contract has {width} features")
     if scales.shape != (width,) or not (np.isfinite(scales) & (scales > 0)).all():
         raise _unfit(f"the units of distance must be {width} positive numbers, one per feature")
+    if [_space(feature) for feature in contract.features] != [_space(feature) for feature in target.contract.features]:
+        raise _unfit("the target was lifted for a contract with other columns, types or categories")
+
+
+def _space(feature: Feature) -> tuple[object, ...]:
+    """What a lifted target depends on; limits, moves and relations may differ."""
+    return feature.name, feature.type, feature.values
 
 
 def _unfit(cause: str) -> UsageError:

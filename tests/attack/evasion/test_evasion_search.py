@@ -125,6 +125,7 @@ def test_derived_columns_follow_exactly() -> None:
         result = run(target, contract, flagged, scales, goal)
         sound(result, target, contract, flagged, scales, goal)
         best = [smallest_move(target, contract, options, row, goal, scales) for row in flagged]
+        assert (result.floor <= np.array(best) + 1e-12).all()
         equal += np.isclose(result.linf, best).tolist()
     assert len(equal) >= 30
     assert np.mean(equal) >= 0.93
@@ -157,6 +158,7 @@ def test_a_one_hot_group_swaps_its_member() -> None:
         sound(result, target, contract, flagged, scales, goal)
         swapped += int((result.adversarial[:, 1:] != flagged[:, 1:]).any(axis=1).sum())
         best = [smallest_move(target, contract, options, row, goal, scales) for row in flagged]
+        assert (result.floor <= np.array(best) + 1e-12).all()
         equal += np.isclose(result.linf, best).tolist()
     assert swapped > 5
     assert np.mean(equal) >= 0.95
@@ -185,6 +187,7 @@ def test_values_go_missing_only_where_they_may() -> None:
         assert not changed[:, 1].any()
         gone += int(changed.sum())
         best = [smallest_move(target, contract, options, row, goal, scales) for row in flagged]
+        assert (result.floor <= np.array(best) + 1e-12).all()
         equal += np.isclose(result.linf, best).tolist()
     assert gone > 0
     assert np.mean(equal) >= 0.95
@@ -203,9 +206,9 @@ def test_many_classes(vector: bool) -> None:
         result = run(target, contract, rows, SCALES, goal)
         sound(result, target, contract, rows, SCALES, goal)
         assert (target.scores(result.adversarial[result.success]).argmax(axis=1) == 2).all()
-        equal += np.isclose(
-            result.linf, [smallest_move(target, contract, ALL, row, goal, SCALES) for row in rows]
-        ).tolist()
+        best = [smallest_move(target, contract, ALL, row, goal, SCALES) for row in rows]
+        assert (result.floor <= np.array(best) + 1e-12).all()
+        equal += np.isclose(result.linf, best).tolist()
     assert np.mean(equal) >= 0.93
 
 

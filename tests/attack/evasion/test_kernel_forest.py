@@ -11,7 +11,8 @@ from holdfast.attack import Goal
 from holdfast.attack.evasion.kernels.bound import best_case
 from holdfast.attack.evasion.kernels.forest import outputs, profile
 from holdfast.attack.evasion.kernels.jit import entry, reals
-from holdfast.attack.evasion.kernels.row import begin, gap, open_reach
+from holdfast.attack.evasion.kernels.reach import open_reach
+from holdfast.attack.evasion.kernels.row import begin, gap
 from holdfast.attack.evasion.kernels.state import Arena, State
 from holdfast.attack.evasion.search import Plan
 from holdfast.core.contract import Contract

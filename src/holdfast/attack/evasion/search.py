@@ -30,7 +30,6 @@ METHOD = "evasion.search"
 ROUNDS = 3
 """Rows whose gap the model's own rounding undoes are searched again, each time further beyond the decision."""
 CAUTION = 16.0
-OPTIONS = 4096
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -110,7 +109,7 @@ class Plan:
                 **moves,
                 **_scratch(target.forest, target.grid),
             },
-            {**_sizes(target.forest, target.grid), **counts},
+            {**_sizes(target.forest, target.grid), **counts, "n_derived": len(contract.derived)},
         )
 
     def run(self, rows: Floats, seeds: NDArray[np.int64], budget: Budget, caution: float = 1.0) -> Found:
@@ -145,14 +144,15 @@ def _sizes(forest: Forest, grid: Grid) -> dict[str, float]:
         "width": forest.leaf.shape[1],
         "n_columns": grid.size.size,
         "n_slots": grid.low.size,
-        "n_options": OPTIONS,
+        "n_options": grid.low.size,
         "n_short": NARROW,
     }
 
 
 def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
     """Room for one row."""
-    per_column = "x was best x_before bins change_column change_value change_bin reach_low reach_high reach_missing"
+    per_column = "x was best x_before bins change_column change_value change_bin"
+    per_column += " reach_low reach_high reach_missing span_low span_high"
     per_column += " trail_low trail_high trail_missing trail_tree"
     depth = forest.depth + 1
     rooms = {
@@ -164,7 +164,7 @@ def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
         "stack": ENTRY * depth,
         "undo": 2 * UNDO * depth,
         "stack_mask": depth,
-        "options": OPTIONS,
+        "options": grid.low.size,
         "short_line short_value short_hope first_line first_value first_hope": WIDE,
     }
     return {name: np.zeros(size) for names, size in rooms.items() for name in names.split()}

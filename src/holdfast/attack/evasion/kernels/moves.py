@@ -25,6 +25,8 @@ from holdfast.attack.evasion.kernels.state import State
 GAIN = 1e-12
 """A gap must grow by more than this to count as progress."""
 SECANT_STEPS = 12
+OPTION_NODES = 16
+"""What an option of a line costs, in nodes of the budget."""
 NARROW, WIDE = 16, 96
 """Moves looked at more closely, out of all that look good."""
 
@@ -236,7 +238,9 @@ def best_line(s: State, first: int, last: int, radius: float, level: float) -> t
     """
     s.short_size = 0
     for line in range(first, last):
-        for i in range(line_values(s, line, radius, level)):
+        size = line_values(s, line, radius, level)
+        s.visited += OPTION_NODES * size
+        for i in range(size):
             value = reals(s.options)[i]
             if tie(s, line, value) and changes_distance(s) <= radius:
                 hoped = foreseen(s)

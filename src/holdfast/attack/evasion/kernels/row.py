@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from holdfast.attack.evasion.kernels.forest import find_bin
-from holdfast.attack.evasion.kernels.jit import RealArray, ints, kernel, reals, whole, words
+from holdfast.attack.evasion.kernels.jit import RealArray, ints, kernel, reals, whole
 from holdfast.attack.evasion.kernels.rules import ANY, CATEGORY, DOWN, INTEGER, NEVER, UP, assign, distance
 from holdfast.attack.evasion.kernels.state import LEVEL, State
 
@@ -112,36 +112,6 @@ def move_to(s: State, column: int, slot: int) -> None:
     """Move one column to the nearest allowed value of a slot, for good."""
     assign(s, column, reals(s.value)[slot])
     keep(s)
-
-
-@kernel
-def open_reach(s: State, radius: float) -> None:
-    """Let the search use the bins whose nearest value is within `radius`; derived columns follow anywhere."""
-    far = reals(s.far)
-    for column in range(s.n_columns):
-        start, low, high = ints(s.start)[column], 0, ints(s.size)[column]
-        missing = far[start + high] <= radius
-        if ints(s.derived)[column] != 0:
-            missing = True
-        else:
-            while low < high and far[start + low] > radius:
-                low += 1
-            while high > low and far[start + high - 1] > radius:
-                high -= 1
-        ints(s.reach_low)[column], ints(s.reach_high)[column] = low, high
-        ints(s.reach_missing)[column] = whole(missing)
-        if ints(s.masked)[column] != 0:
-            _open_words(s, column, radius)
-
-
-@kernel
-def _open_words(s: State, column: int, radius: float) -> None:
-    first, reach = ints(s.word)[column], words(s.reach_mask)
-    for w in range(first, ints(s.word)[column + 1]):
-        reach[w] = np.uint64(0)
-    for k in range(ints(s.size)[column] + 1):
-        if ints(s.derived)[column] != 0 or reals(s.far)[ints(s.start)[column] + k] <= radius:
-            reach[first + (k >> 6)] |= np.uint64(1) << np.uint64(k & 63)
 
 
 @kernel

@@ -8,6 +8,7 @@ from holdfast.attack.evasion.kernels.bound import best_case
 from holdfast.attack.evasion.kernels.forest import outputs, profile
 from holdfast.attack.evasion.kernels.jit import RealArray, entry, ints, kernel, reals, whole
 from holdfast.attack.evasion.kernels.moves import GAIN, foreseen, measured, step, step_across, tie
+from holdfast.attack.evasion.kernels.reach import open_reach
 from holdfast.attack.evasion.kernels.row import (
     begin,
     copy,
@@ -16,7 +17,6 @@ from holdfast.attack.evasion.kernels.row import (
     gap_at,
     keep,
     move_to,
-    open_reach,
     place,
     reset,
     spent,

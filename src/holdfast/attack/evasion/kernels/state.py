@@ -60,6 +60,7 @@ class State:
     affected_at: Ints
     affected: Ints
     """Derived columns to recompute when a column changes, as numbers 0 .. D - 1, in evaluation order."""
+    n_derived: int
     derived_column: Ints
     derived_term_at: Ints
     derived_undefined: Reals
@@ -127,6 +128,9 @@ class State:
     reach_missing: Ints
     reach_mask: Words
     """The bins the search may use: per column an interval (cut columns) or a mask (masked columns)."""
+    span_low: Reals
+    span_high: Reals
+    """(d,) least and greatest value in the box."""
     trail_low: Ints
     trail_high: Ints
     trail_missing: Ints
