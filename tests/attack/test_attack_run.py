@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from forests import forest, target_of
-from holdfast.attack import Budget, EvasionResult, Goal, attack, proven_share, robust_share
+from holdfast.attack import Budget, EvasionResult, Goal, attack, proven_share, robust_share, warm_up
+from holdfast.attack.evasion.kernels.search import search_row
 from holdfast.attack.interface import ATTACKS
 from holdfast.core.contract import Contract
 from holdfast.core.errors import UsageError
@@ -68,6 +69,13 @@ def test_the_rows_handed_in_are_not_changed() -> None:
     before = rows.copy()
     run(rows, np.array([9.0]))
     np.testing.assert_array_equal(rows, before)
+
+
+def test_warming_up_compiles_what_an_attack_needs() -> None:
+    warm_up()
+    kernels = len(search_row.signatures)
+    run(np.array([[1.5], [7.5]]), np.array([9.0]))
+    assert len(search_row.signatures) == kernels == 1
 
 
 def test_shares_of_no_rows_are_no_shares() -> None:

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from holdfast.attack.interface import Budget, EvasionResult, Goal
     from holdfast.attack.run import attack, proven_share, robust_share
     from holdfast.attack.target import TreeTarget
+    from holdfast.attack.warm import warm_up
 
-__all__ = ["Budget", "EvasionResult", "Goal", "TreeTarget", "attack", "proven_share", "robust_share"]
+__all__ = ["Budget", "EvasionResult", "Goal", "TreeTarget", "attack", "proven_share", "robust_share", "warm_up"]
 
 _HOMES = {
     "Budget": "interface",
@@ -22,6 +23,7 @@ _HOMES = {
     "attack": "run",
     "proven_share": "run",
     "robust_share": "run",
+    "warm_up": "warm",
 }
 
 

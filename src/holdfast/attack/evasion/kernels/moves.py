@@ -275,7 +275,7 @@ def shortlist(s: State, line: int, value: float, hoped: float) -> None:
 
 
 @kernel
-def step(s: State, radius: float, level: float, repair: bool) -> bool:
+def step(s: State, radius: float, level: float, repair: int) -> bool:
     """Make the best move that raises the gap above `level`, after `profile`: of one column, of several that gain, tied.
 
     Where none does and `repair` is wanted, a move with what repairs its relation. False where nothing gains.
@@ -311,7 +311,7 @@ def step_across(s: State, radius: float, level: float) -> bool:
             now = gap(s, reals(s.out))
             if now > level + GAIN:
                 return True
-            if not step(s, radius, now, False):
+            if not step(s, radius, now, whole(0)):
                 break
         outputs(s, reals(s.out))
         if gap(s, reals(s.out)) > level + GAIN:

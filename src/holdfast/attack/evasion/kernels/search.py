@@ -53,7 +53,7 @@ def climb(s: State, radius: float) -> bool:
         now = gap(s, reals(s.out))
         if now > s.aim_guard or spent(s):
             return now > s.aim_guard
-        if not (step(s, radius, now, True) or step_across(s, radius, now)):
+        if not (step(s, radius, now, whole(1)) or step_across(s, radius, now)):
             return False
     return False
 
