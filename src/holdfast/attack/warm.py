@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+
 import numpy as np
 
+from holdfast.attack.evasion.kernels.jit import cache_folder
 from holdfast.attack.interface import Budget, Goal
 from holdfast.attack.run import attack
 from holdfast.attack.target import TreeTarget
@@ -14,7 +17,16 @@ CONTRACT = "version: 1\nfeatures:\n  amount: {type: number, min: 0, max: 10, mov
 
 
 def warm_up() -> None:
-    """Search one row of a model of one split: kernels are compiled, or loaded if they are on disk already."""
+    """Search one row of a model of one split: kernels are compiled, or loaded if they are on disk already.
+
+    Of several processes one compiles, and the others wait to load what it made.
+    """
+    with (cache_folder() / ".compiling").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _search_one_row()
+
+
+def _search_one_row() -> None:
     contract = Contract.parse(CONTRACT)
     target = TreeTarget.of(TreeModel(_stump()), contract, FeatureMap.of(contract, ()))
     attack(target, np.array([[7.0]]), goal=Goal(to=0), budget=Budget(), contract=contract, scales=np.array([10.0]))

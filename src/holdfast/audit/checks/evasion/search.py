@@ -74,8 +74,9 @@ def _flagged(target: Target, params: EvasionParams, budget: Budget) -> Flagged:
 
 def _search(target: Target, rows: Matrix, params: EvasionParams) -> EvasionResult:
     from holdfast.attack import Budget as SearchBudget
-    from holdfast.attack import Goal, attack
+    from holdfast.attack import Goal, attack, warm_up
 
+    warm_up()
     return attack(
         target.trees,
         rows,
