@@ -135,8 +135,6 @@ def parent_of(pid: int) -> int:
 
 def check_store(bank: Bank, score: Score, *, finished: bool = False) -> set[tuple[str, str]]:
     """What is recorded, by model and check. Each was intended for the ledger once, and the ledger is not broken."""
-    if not (bank.home / "keys" / "holdfast.pub").exists():
-        return set()
     with Store.open(bank.database, bank.home) as store, store.reading() as tx:
         count = tx.observations.count()
         entries = [json.loads(entry) for entry in tx.intents.entries(0, 10**6)]
@@ -150,8 +148,10 @@ def check_store(bank: Bank, score: Score, *, finished: bool = False) -> set[tupl
     keys = [entry["body"]["key"] for entry in entries + waiting if entry["kind"] == "observation.recorded"]
     score.doubled += len(keys) - len(set(keys))
     score.lost += abs(count - len(set(keys)))
-    key = PublicKey.load(bank.home / "keys" / "holdfast.pub")
-    status = verify_ledger(bank.home / "ledger", key).status
+    key = bank.home / "keys" / "holdfast.pub"
+    if not finished and not key.exists():
+        return found  # killed before the first append: there is no ledger yet
+    status = verify_ledger(bank.home / "ledger", PublicKey.load(key)).status
     # Right after a kill the published size may lag behind (unknown); the next append settles it.
     score.unverified += status is LedgerStatus.BROKEN or (finished and status is not LedgerStatus.OK)
     return found
