@@ -12,13 +12,13 @@ from holdfast.core.errors import UsageError
 
 
 def test_no_form_is_text_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    Output.of((), None).write(lambda form: f"as {form}", Terminal())
+    Output.of((), None).write(lambda form: f"as {form.format}", Terminal())
     assert capsys.readouterr().out == "as text\n"
 
 
 def test_each_form_goes_to_its_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     forms = (Form("text", None), Form("json", tmp_path / "a.json"))
-    Output.of(forms, None).write(lambda form: f"as {form}\n", Terminal())
+    Output.of(forms, None).write(lambda form: f"as {form.format}\n", Terminal())
     seen = capsys.readouterr()
     assert seen.out == "as text\n"
     assert (tmp_path / "a.json").read_text() == "as json\n"
@@ -37,10 +37,10 @@ def test_two_forms_for_one_place_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_fault_while_rendering_writes_nothing(tmp_path: Path) -> None:
-    def render(form: str) -> str:
-        if form == "sarif":
-            raise ValueError(form)
-        return form
+    def render(form: Form) -> str:
+        if form.format == "sarif":
+            raise ValueError(form.format)
+        return form.format
 
     with pytest.raises(ValueError, match="sarif"):
         Output.of((Form("json", tmp_path / "j"), Form("sarif", tmp_path / "s")), None).write(render, Terminal())

@@ -124,6 +124,19 @@ def test_gate_judges_signs_and_verifies(repo: Path) -> None:
     assert holdfast(repo, "gate", "verify", "verdict.json", "altered.ubj", "--key", key).code == 1
 
 
+def test_a_gate_leaves_a_page_with_plots_and_files_without_colour(repo: Path) -> None:
+    forms = ["--format", "html=gate.html", "--format", "text=gate.txt"]
+    ran = holdfast(repo, "gate", "--color", "always", *forms)
+    assert ran.out == ""
+    page = (repo / "gate.html").read_text()
+    assert page.count("<svg") == 1
+    assert "Caught cases that stay caught: limits" in page
+    assert "<td>evasion.robust_recall</td>" in page
+    assert "prefers-color-scheme:dark" in page
+    assert "<script" not in page
+    assert "\x1b" not in (repo / "gate.txt").read_text()
+
+
 def test_the_ratchet_holds_a_worse_version_back(repo: Path, tmp_path: Path) -> None:
     saved = holdfast(repo, "gate", "--save-baseline", str(tmp_path / "baseline.json"), "--format", "json")
     assert "no baseline" in saved.out

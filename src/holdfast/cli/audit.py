@@ -69,11 +69,12 @@ def command(
     return exit_code(report, Severity(fail_on))
 
 
-def rendered(report: Report, form: str, terminal: Terminal) -> str:
-    """A report in one form, as wide as the terminal where it goes to one."""
+def rendered(report: Report, form: Form, terminal: Terminal) -> str:
+    """A report in one form, coloured and as wide as the terminal where it goes to one."""
     from holdfast.core.report import render
 
-    return render(report, form, color=terminal.colored(sys.stdout), width=shutil.get_terminal_size().columns)
+    color = form.path is None and terminal.colored(sys.stdout)
+    return render(report, form.format, color=color, width=shutil.get_terminal_size().columns)
 
 
 def exit_code(report: AuditReport, threshold: Severity) -> int:

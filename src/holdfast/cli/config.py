@@ -35,7 +35,7 @@ command = VerbGroup("config", help="Show the settings in force and where each co
 def show(terminal: Terminal, settings: Settings, forms: tuple[Form, ...], output: str | None) -> None:
     """Show every setting with its value and its origin."""
     found = settings_in_force(settings, Path.cwd())
-    Output.of(forms, output).write(lambda form: _text(found) if form == "text" else _json(found), terminal)
+    Output.of(forms, output).write(lambda form: _text(found) if form.format == "text" else _json(found), terminal)
 
 
 def _text(found: list[Setting]) -> str:

@@ -56,7 +56,7 @@ def command(terminal: Terminal, settings: Settings, forms: tuple[Form, ...], out
     """Say what is missing here, and the command that repairs it. Exits with 1 when something must be repaired."""
     symptoms = list(examine(settings))
     Output.of(forms, output).write(
-        lambda form: _text(symptoms, terminal) if form == "text" else _json(symptoms), terminal
+        lambda form: _text(symptoms, terminal) if form.format == "text" else _json(symptoms), terminal
     )
     return EXIT_FINDINGS if any(symptom.state == MISSING for symptom in symptoms) else EXIT_PASSED
 

@@ -100,7 +100,7 @@ def register(terminal: Terminal, models: tuple[str, ...], settings: Settings) ->
 def list_(terminal: Terminal, settings: Settings, forms: tuple[Form, ...], output: str | None) -> None:
     """List the models of the manifest with tier, owner and the verdict on their newest version."""
     views = _views(settings, ())
-    Output.of(forms, output).write(lambda form: _list_text(views) if form == "text" else _json(views), terminal)
+    Output.of(forms, output).write(lambda form: _list_text(views) if form.format == "text" else _json(views), terminal)
 
 
 @verb(
@@ -117,7 +117,9 @@ def list_(terminal: Terminal, settings: Settings, forms: tuple[Form, ...], outpu
 def show(terminal: Terminal, model: str, settings: Settings, forms: tuple[Form, ...], output: str | None) -> None:
     """Show what is declared and known of MODEL."""
     views = _views(settings, (model,))
-    Output.of(forms, output).write(lambda form: _show_text(views[0]) if form == "text" else _json(views), terminal)
+    Output.of(forms, output).write(
+        lambda form: _show_text(views[0]) if form.format == "text" else _json(views), terminal
+    )
 
 
 @verb(

@@ -51,7 +51,7 @@ command = VerbGroup("gate", help="Decide whether models may be deployed; sign an
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything random.")
 @click.option("--retry", is_flag=True, help="Try at once what failed before, instead of after its pause.")
 @settings_options
-@output_options("text", "json", "sarif", "junit", "markdown")
+@output_options("text", "json", "sarif", "junit", "markdown", "html")
 @click.pass_obj
 def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], output: str | None, **asked: Any) -> int:
     """Audit what is missing, judge MODELS (default: all in the manifest), and decide.
@@ -62,6 +62,7 @@ def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], outp
     from holdfast.cli.audit import rendered
     from holdfast.cli.judged import audit_report
     from holdfast.gate import decide
+    from holdfast.gate.picture import picture
     from holdfast.gate.queries import report
 
     placed = Output.of(forms, output)
@@ -71,7 +72,7 @@ def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], outp
         decision, audit = decide(judged.judgements), audit_report(holdfast, judged)
         _leave_files(holdfast, judged, decision, audit, asked, terminal)
     gated = report(decision, audit)
-    placed.write(lambda form: rendered(gated, form, terminal), terminal)
+    placed.write(lambda form: picture(gated) if form.format == "html" else rendered(gated, form, terminal), terminal)
     if judged.audit.faults:
         raise judged.audit.faults[0]
     return decision.exit_code
@@ -168,7 +169,7 @@ def verify(
         as_of=as_of or system_clock(),
         policy_digest=None if trust["policy"] is None else read_policy(trust["policy"]).digest,
     )
-    Output.of(forms, output).write(lambda form: _told(found) if form == "text" else _json(found), terminal)
+    Output.of(forms, output).write(lambda form: _told(found) if form.format == "text" else _json(found), terminal)
     return found.exit_code
 
 

@@ -59,7 +59,8 @@ def verify(
     remembered = None if trust["checkpoint"] is None else trust["checkpoint"].read_bytes()
     found = verify_ledger(folder or _own(settings), key, remembered=remembered, origin=trust["origin"])
     Output.of(forms, output).write(
-        lambda form: _told(found) if form == "text" else as_json({"schema_version": 1, **asdict(found)}), terminal
+        lambda form: _told(found) if form.format == "text" else as_json({"schema_version": 1, **asdict(found)}),
+        terminal,
     )
     return found.exit_code
 
@@ -121,7 +122,7 @@ def show(terminal: Terminal, last: int, settings: Settings, forms: tuple[Form, .
         entries = [json.loads(entry) for entry in tx.intents.entries(max(0, size - last), size)]
     first = size - len(entries)
     Output.of(forms, output).write(
-        lambda form: _rows(first, entries) if form == "text" else _as_json(first, entries), terminal
+        lambda form: _rows(first, entries) if form.format == "text" else _as_json(first, entries), terminal
     )
 
 

@@ -72,9 +72,9 @@ class Output:
             )
         return cls(tuple(placed))
 
-    def write(self, render: Callable[[str], str], terminal: Terminal) -> None:
+    def write(self, render: Callable[[Form], str], terminal: Terminal) -> None:
         """Render every form, and only then write: a fault while rendering leaves no half result."""
-        rendered = [(form, render(form.format)) for form in self.forms]
+        rendered = [(form, render(form)) for form in self.forms]
         for form, text in rendered:
             if form.path is None:
                 terminal.out(text)

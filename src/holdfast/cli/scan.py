@@ -60,7 +60,7 @@ def command(
         reports.append(report)
         if len(reports) % SAY_EVERY == 0:
             terminal.log(f"{len(reports):,} files scanned")
-    placed.write(lambda form: rendered(_document(reports, form), form, terminal), terminal)
+    placed.write(lambda form: rendered(_document(reports, form.format), form, terminal), terminal)
     return _document(reports, "json").exit_code(fail_on_review=fail_on == "review")
 
 

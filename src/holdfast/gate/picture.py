@@ -18,9 +18,14 @@ DRAWN: Final = (
     ("evasion.robust_recall", "Caught cases that stay caught", "linf", "largest change, share of a column's range"),
 )
 _STYLE: Final = (
-    "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#111;background:#fff}"
-    "table{border-collapse:collapse;margin:1rem 0}td,th{border:1px solid #bbb;padding:.3rem .6rem;text-align:left}"
-    "svg{max-width:40rem;width:100%}.failed{color:#8a1c1c}.unknown{color:#7a5200}.passed{color:#1b5e20}"
+    ":root{color-scheme:light dark;--ink:#111;--page:#fff;--line:#bbb;--bad:#8a1c1c;--open:#7a5200;--good:#1b5e20}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#eee;--page:#15181c;--line:#555;--bad:#ff9d9d;--open:#f2c572;"
+    "--good:#9ad79f}}"
+    "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:var(--ink);"
+    "background:var(--page)}table{border-collapse:collapse;margin:1rem 0}"
+    "td,th{border:1px solid var(--line);padding:.3rem .6rem;text-align:left;vertical-align:top}"
+    "svg{max-width:40rem;width:100%;border-radius:.3rem}"
+    ".failed{color:var(--bad)}.unknown{color:var(--open)}.passed{color:var(--good)}"
 )
 
 
