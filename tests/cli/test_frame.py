@@ -175,3 +175,12 @@ def test_completion_scripts_call_back(shell: str) -> None:
 def test_completion_offers_verbs_without_importing_them() -> None:
     done = python(RUN, _HOLDFAST_COMPLETE="bash_complete", COMP_WORDS="holdfast ver", COMP_CWORD="1")
     assert done.stdout.split() == ["plain,version"]
+
+
+@pytest.mark.parametrize("words", [[], ["estate"], ["ledger"]])
+def test_a_group_without_a_verb_shows_its_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("Usage: holdfast")
+    assert "error[" not in said.err

@@ -8,7 +8,14 @@ import traceback
 import click
 
 from holdfast.cli.terminal import Terminal
-from holdfast.core.errors import EXIT_INTERRUPTED, EXIT_UNKNOWN, HoldfastError, PrerequisiteError, UsageError
+from holdfast.core.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_UNKNOWN,
+    EXIT_USAGE,
+    HoldfastError,
+    PrerequisiteError,
+    UsageError,
+)
 
 PIPS = {
     **dict.fromkeys(("numpy", "scipy", "numba", "sklearn", "pyarrow"), "attack"),
@@ -31,6 +38,9 @@ def report_fault(fault: BaseException, terminal: Terminal) -> int:
         return EXIT_INTERRUPTED
     if isinstance(fault, click.exceptions.Exit):
         return fault.exit_code
+    if isinstance(fault, click.exceptions.NoArgsIsHelpError):
+        terminal.error(fault.message)
+        return EXIT_USAGE
     known = as_holdfast_error(fault)
     if terminal.verbosity >= 2:
         terminal.error("".join(traceback.format_exception(fault)).rstrip())
