@@ -15,6 +15,7 @@ import pytest
 from holdfast import __version__
 from holdfast.cli.main import cli
 from holdfast.cli.verb import Verb, leaves
+from holdfast.core.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
 SOURCE = REPO / "src" / "holdfast"
@@ -99,6 +100,27 @@ def test_a_command_that_does_not_exist_would_be_noticed(line: str) -> None:
         parse(line)
 
 
+def commands_said(path: Path) -> Iterator[str]:
+    """Commands that messages tell the user to type; what is filled in stands as VALUE."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "VALUE" for part in node.values]
+            text = "".join(str(part) for part in parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        else:
+            continue
+        quoted = re.findall(r"`(holdfast [a-z][^`]*)`", text)
+        yield from quoted or ([text] if re.fullmatch(r"holdfast [a-z][\w -]*[^.]*", text) else [])
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=short)
+def test_every_command_that_a_message_names_exists(path: Path) -> None:
+    for line in commands_said(path):
+        if "VALUE" not in line.split()[1]:
+            parse(line)
+
+
 def codes_raised() -> set[str]:
     """Codes written in the source; a bare prefix such as HF-CON stands for the four codes of a document."""
     found: set[str] = set()
@@ -157,6 +179,12 @@ def test_the_version_is_the_same_everywhere() -> None:
     changes = re.findall(r"^## \[(.+?)\]", (REPO / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert project["version"] == __version__
     assert __version__ in changes or changes[0] == "Unreleased"
+
+
+def test_every_setting_is_documented() -> None:
+    text = (REPO / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    for name in Settings.model_fields:
+        assert f"| `{name}` | `HOLDFAST_{name.upper()}` |" in text, name
 
 
 def test_decisions_are_numbered_once() -> None:

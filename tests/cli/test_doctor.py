@@ -68,6 +68,17 @@ def test_a_missing_extra_is_seen(capsys: pytest.CaptureFixture[str], monkeypatch
     assert found["extra attack"]["repair"] == "pip install 'holdfast[attack]'"
 
 
+def test_a_kernel_cache_open_to_others_is_seen(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOLDFAST_KERNEL_CACHE", str(tmp_path / "kernels"))
+    assert examined(capsys)[1]["kernel cache"]["state"] == OK
+    for folder in (tmp_path / "kernels").iterdir():
+        folder.chmod(0o777)
+    code, found = examined(capsys)
+    assert (code, found["HF-ATK-005"]["state"]) == (1, MISSING)
+
+
 def test_a_broken_manifest_is_seen_and_the_rest_is_still_looked_at(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ def examine(settings: Settings) -> Iterator[Symptom]:
         _isolation,
         lambda: _state_folder(home),
         lambda: _database(settings, home),
+        _kernel_cache,
         lambda: _manifest(settings),
     )
     for look in looks:
@@ -126,7 +128,7 @@ def _isolation() -> Iterator[Symptom]:
         yield Symptom("sandbox", NOTE, f"models cannot be run here: {fault.name} is not installed", PIP_ATTACK)
         return
     level, facts = Sandbox(minimum=Isolation.NONE).probe()
-    steps = ", ".join(str(fact.detail or fact.value) for fact in facts)
+    steps = ", ".join(f"{fact.kind.rpartition('.')[2]}: {fact.value}" for fact in facts)
     state = {Isolation.FULL: OK, Isolation.REDUCED: NOTE}.get(level, MISSING)
     yield Symptom(
         "sandbox", state, f"isolation {level.name.lower()} ({steps})", None if state == OK else _wall_repair()
@@ -176,6 +178,25 @@ def _database(settings: Settings, home: Path) -> Iterator[Symptom]:
         return
     Store.open(settings.database, home).close()
     yield Symptom("database", OK, url.render_as_string(hide_password=True))
+
+
+def _kernel_cache() -> Iterator[Symptom]:
+    """Compiled kernels are kept in a private folder; where there is none, every audit compiles them again."""
+    try:
+        from holdfast.attack.evasion.kernels.jit import CACHE_VARIABLE, cache_folder
+    except ModuleNotFoundError as fault:
+        yield Symptom(
+            "kernel cache", NOTE, f"models cannot be attacked here: {fault.name} is not installed", PIP_ATTACK
+        )
+        return
+    folder = cache_folder()
+    if folder.is_relative_to(tempfile.gettempdir()) and not os.environ.get(CACHE_VARIABLE):
+        folder.rmdir()
+        repair = f"export {CACHE_VARIABLE}=FOLDER, one that only you can open"
+        yield Symptom("kernel cache", NOTE, "no private folder, so kernels are compiled at each start", repair)
+        return
+    kept = "kernels are kept" if any(folder.iterdir()) else "kernels are compiled at the first attack"
+    yield Symptom("kernel cache", OK, f"{folder}: {kept}")
 
 
 def _manifest(settings: Settings) -> Iterator[Symptom]:

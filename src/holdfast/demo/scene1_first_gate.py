@@ -54,7 +54,8 @@ def play(folder: Path, seed: int, *, say: Callable[[str], None], watch: Watcher,
         update={"config": folder / MANIFEST_NAME, "home": None, "intel": folder / INTEL_NAME, "database": None}
     )
     with Holdfast.open(here, clock=_simulated_clock(FIRST_DAY + stamp.runs * BETWEEN_RUNS)) as holdfast:
-        say(f"registering and auditing {len(holdfast.manifest.subjects)} models")
+        first = "; on a new machine kernels are compiled first, about half a minute" if stamp.runs == 0 else ""
+        say(f"registering and auditing {len(holdfast.manifest.subjects)} models{first}")
         judged = holdfast.audit(seed=seed, watch=watch)
         say("gating them under their policies")
         decision = decide(judged.judgements)

@@ -66,7 +66,7 @@ class VerificationSummary:
             raise SignatureError(
                 "the statement is not a verification summary",
                 cause=f"missing or wrong: {fault}",
-                fix="check that this is the file `holdfast gate --attest` wrote",
+                fix="check that this is the file `holdfast gate --attest FILE` wrote",
                 code="HF-SIG-009",
             ) from fault
 
