@@ -128,11 +128,12 @@ def _isolation() -> Iterator[Symptom]:
         yield Symptom("sandbox", NOTE, f"models cannot be run here: {fault.name} is not installed", PIP_ATTACK)
         return
     level, facts = Sandbox(minimum=Isolation.NONE).probe()
-    steps = ", ".join(f"{fact.kind.rpartition('.')[2]}: {fact.value}" for fact in facts)
+    steps = {fact.kind.rpartition(".")[2]: fact for fact in facts if isinstance(fact.value, bool)}
+    lacking = [f"{name} ({fact.detail})" if fact.detail else name for name, fact in steps.items() if not fact.value]
+    found = f"isolation {level.name.lower()}: {', '.join(name for name, fact in steps.items() if fact.value)}"
+    found += f"; without {', '.join(lacking)}" if lacking else ""
     state = {Isolation.FULL: OK, Isolation.REDUCED: NOTE}.get(level, MISSING)
-    yield Symptom(
-        "sandbox", state, f"isolation {level.name.lower()} ({steps})", None if state == OK else _wall_repair()
-    )
+    yield Symptom("sandbox", state, found, None if state == OK else _wall_repair())
 
 
 def _wall_repair() -> str:

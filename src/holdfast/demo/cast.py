@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ FIRST_DAY = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A model of the demo. `learner` names its recipe in `train.py`; `rows` are simulated rows, train and test."""
+    """A model of the demo. `learner` names its recipe in `train.py`, `simulation` its table in `testing.simulate`."""
 
     name: str
     unit: str
@@ -26,19 +25,14 @@ class Player:
     learner: str
     artifact: str
     rows: int
-    simulate: Callable[[int, int], Simulation]
+    simulation: str
 
+    def simulate(self, n: int, seed: int) -> Simulation:
+        """The model's table, of `n` rows."""
+        from holdfast.testing import simulate
 
-def _card_fraud(n: int, seed: int) -> Simulation:
-    from holdfast.testing.simulate import card_fraud
-
-    return card_fraud(n, seed)
-
-
-def _credit_default(n: int, seed: int) -> Simulation:
-    from holdfast.testing.simulate import credit_default
-
-    return credit_default(n, seed)
+        table: Simulation = getattr(simulate, self.simulation)(n, seed)
+        return table
 
 
 CARD_FRAUD = Player(
@@ -51,7 +45,7 @@ CARD_FRAUD = Player(
     learner="xgboost",
     artifact="model.ubj",
     rows=9000,
-    simulate=_card_fraud,
+    simulation="card_fraud",
 )
 CREDIT_DEFAULT = Player(
     name="credit-default",
@@ -63,6 +57,6 @@ CREDIT_DEFAULT = Player(
     learner="lightgbm",
     artifact="model.txt",
     rows=9000,
-    simulate=_credit_default,
+    simulation="credit_default",
 )
 CAST = (CARD_FRAUD, CREDIT_DEFAULT)
