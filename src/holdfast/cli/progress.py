@@ -44,7 +44,7 @@ class ProgressLine:
             self._clear()
         if step.state not in ("started", "cached"):
             self._say(step, name)
-        if self._moving:
+        if self._moving and step.done < step.total:
             self._draw(step)
 
     def _say(self, step: Progress, name: str) -> None:
