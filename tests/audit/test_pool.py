@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from holdfast.audit.interface import Budget
 from holdfast.audit.pool import Done, Pool
 from holdfast.audit.target import Parts
-from holdfast.audit.worker import Job
+from holdfast.audit.worker import Job, encode_hook
 from holdfast.core.domain.model import Model, Task
 from holdfast.core.domain.severity import Tier
 from plugin_dist import install
@@ -90,3 +93,12 @@ def test_a_killed_worker_is_replaced(pool: Pool, parts: Parts) -> None:
     os.kill(pool._workers[0].process.pid, signal.SIGKILL)
     time.sleep(0.2)
     assert drain(pool, {"b": job("good.size", parts)})["b"].answer.observation is not None
+
+
+def test_a_worker_that_starts_after_its_parent_died_does_nothing(tmp_path: Path, parts: Parts) -> None:
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    command = [sys.executable, "-m", "holdfast.audit.worker", str(dead.pid), str(2 << 30)]
+    work = msgspec.json.encode(job("scan.artifact", parts), enc_hook=encode_hook) + b"\n"
+    done = subprocess.run(command, input=work, capture_output=True, timeout=60, check=True)
+    assert done.stdout == b""

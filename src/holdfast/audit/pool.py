@@ -113,7 +113,7 @@ class Pool:
     def _start(self) -> _Worker:
         log = (self._log_folder / f"worker-{os.getpid()}-{time.monotonic_ns()}.log").open("w+b")
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [sys.executable, "-m", "holdfast.audit.worker", str(self._memory_bytes), *self._plugins],
+            [sys.executable, "-m", "holdfast.audit.worker", str(os.getpid()), str(self._memory_bytes), *self._plugins],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

@@ -99,8 +99,10 @@ def serve(source: BinaryIO, answers: BinaryIO) -> None:
 
 def main() -> None:
     """Bind this process to its parent, bound its memory, and keep the answer channel clear of prints."""
-    memory_bytes, plugins = int(sys.argv[1]), sys.argv[2:]
+    parent, memory_bytes, plugins = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        return  # it died before it could take this process along
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answers = os.fdopen(os.dup(1), "wb")
