@@ -255,3 +255,20 @@ def test_parsing_needs_no_numpy(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "10", done.stderr
+
+
+def test_a_group_none_of_whose_members_is_listed_declares_them() -> None:
+    text = with_features("a: {type: number, move: any}", rest="groups: [{one_hot: [web, app]}]")
+    contract = Contract.parse(text, "contract.yaml")
+    assert contract.names == ("a", "web", "app")
+    assert contract.groups == ((1, 2),)
+    assert [(f.type, f.min, f.max, f.move, f.review) for f in contract.features[1:]] == [
+        ("integer", 0, 1, "any", "inferred")
+    ] * 2
+
+
+@pytest.mark.shared
+def test_the_agreed_example_loads(shared: Path) -> None:
+    contract = Contract.load(shared / "examples" / "contract.yaml")
+    assert contract.names[-3:] == ("CH_WEB", "CH_APP", "CH_BRANCH")
+    assert [constraint.id for constraint in contract.constraints] == ["budget", "history"]

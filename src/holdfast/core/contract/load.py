@@ -34,12 +34,11 @@ def parse(text: str, source: str) -> Contract:
 
 def _build(document: Document) -> Contract:
     file = document.into(ContractFile)
+    entries = {**file.features, **_declared_by_groups(file)}
     formulas = {
-        name: _formula(entry.derived, document, name)
-        for name, entry in file.features.items()
-        if entry.derived is not None
+        name: _formula(entry.derived, document, name) for name, entry in entries.items() if entry.derived is not None
     }
-    features = tuple(_feature(name, entry, formulas.get(name), document) for name, entry in file.features.items())
+    features = tuple(_feature(name, entry, formulas.get(name), document) for name, entry in entries.items())
     reader = _Reader(document, features)
     derived = reader.derived({reader.positions[name]: tree for name, tree in formulas.items()})
     groups = tuple(reader.group(index, entry) for index, entry in enumerate(file.groups))
@@ -58,6 +57,17 @@ def _build(document: Document) -> Contract:
         text=document.text,
         formulas={reader.positions[name]: tree for name, tree in formulas.items()},
     )
+
+
+def _declared_by_groups(file: ContractFile) -> dict[str, FeatureEntry]:
+    """The members of groups of which none is listed as a feature: the group lists them, as 0 or 1, to be reviewed.
+
+    Where some are listed, one that is not is a slip of the pen, and an error.
+    """
+    member = FeatureEntry(type="integer", min=0, max=1, move="any", review="inferred")
+    return {
+        name: member for group in file.groups if not file.features.keys() & set(group.one_hot) for name in group.one_hot
+    }
 
 
 def _formula(text: str, document: Document, name: str) -> Expression:
