@@ -35,6 +35,10 @@ def target(target, params, budget):
 def user(target, params, budget):
     raise ContractError("the contract is wrong", cause="a typo", fix="correct it", code="HF-CON-001")
 
+@check(id="bad.missing", version=1, needs=("artifact",))
+def missing(target, params, budget):
+    import a_library_nobody_has
+
 @check(id="good.size", version=1, needs=("artifact",))
 def size(target, params, budget):
     print("a check may print without harm")

@@ -55,7 +55,16 @@ def job(check: str, parts: Parts) -> Job:
 
 
 def test_every_way_a_check_can_end_is_told_apart(pool: Pool, parts: Parts) -> None:
-    names = ["bad.crash", "bad.allocate", "bad.defect", "bad.target", "bad.user", "good.size", "bad.hang"]
+    names = [
+        "bad.crash",
+        "bad.allocate",
+        "bad.defect",
+        "bad.target",
+        "bad.user",
+        "bad.missing",
+        "good.size",
+        "bad.hang",
+    ]
     ended = drain(pool, {name: job(name, parts) for name in names})
     failures = {name: done.answer.failure for name, done in ended.items() if done.answer.failure is not None}
     assert set(ended) == set(names)
@@ -65,6 +74,7 @@ def test_every_way_a_check_can_end_is_told_apart(pool: Pool, parts: Parts) -> No
         "bad.defect": "KeyError",
         "bad.target": "TargetError",
         "bad.user": "ContractError",
+        "bad.missing": "PrerequisiteError",
         "bad.hang": "time",
     }
     assert "SIGSEGV" in failures["bad.crash"].cause

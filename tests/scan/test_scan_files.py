@@ -10,6 +10,7 @@ import lzma
 import pickle
 import random
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
@@ -459,3 +460,10 @@ def test_the_row_is_the_agreed_one(tmp_path: Path):
     assert row["coverage"] == {"parsed": len(PAYLOAD), "skipped_by_shape": 0, "unread": 0}
     assert row["facts"][0] == {"kind": "import", "value": "os.system", "offset": 0, "member": None}
     assert json.loads(json.dumps(row)) == row
+
+
+def test_a_booster_without_the_reading_extra_is_unknown_and_says_why(look, monkeypatch):
+    monkeypatch.setitem(sys.modules, "holdfast.core.formats.read", None)
+    report = look(b"tree\nversion=v4\nnum_class=1\nend of trees\nparameters:\nend of parameters\n")
+    assert (report.format, report.verdict) == ("lightgbm-text", "unknown")
+    assert any("pip install 'holdfast[attack]'" in str(fact.value) for fact in report.facts)

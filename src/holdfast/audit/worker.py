@@ -75,6 +75,8 @@ def run(job: Job) -> Answer:
             return Answer(check.observe(target, check.params_from(job.params), job.budget))
     except HoldfastError as fault:
         return Answer(failure=Failure(type(fault).__name__, fault.message, fault.cause, fault.fix, fault.code))
+    except ModuleNotFoundError as fault:
+        return Answer(failure=_missing(job.check, fault.name or str(fault)))
     except MemoryError:
         return Answer(
             failure=_defect("MemoryError", f"the check '{job.check}' ran out of memory", "the worker's limit")
@@ -82,6 +84,16 @@ def run(job: Job) -> Answer:
     except Exception as fault:
         traceback.print_exc(file=sys.stderr)
         return Answer(failure=_defect(type(fault).__name__, f"the check '{job.check}' has a defect", str(fault)[:500]))
+
+
+def _missing(check: str, module: str) -> Failure:
+    return Failure(
+        "PrerequisiteError",
+        f"the check '{check}' needs {module}, which is not installed",
+        "it is no part of the core installation",
+        "pip install 'holdfast[attack]'",
+        "HF-PRE-001",
+    )
 
 
 def _defect(error: str, message: str, cause: str) -> Failure:

@@ -13,7 +13,11 @@ SOUND: tuple[str, ...] = ("HF-FMT-013", "HF-FMT-014")
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
     """Read the model as the tree readers do. Raises Fault where it is cut off, contradicts itself or goes on."""
-    from holdfast.core.formats.read import read_buffer
+    try:
+        from holdfast.core.formats.read import read_buffer
+    except ModuleNotFoundError as fault:
+        why = f"reading it needs {fault.name}: pip install 'holdfast[attack]'"
+        raise Fault("unsupported", why, 0) from fault
 
     whole = window.start == 0 and window.end == len(window.data)
     try:
