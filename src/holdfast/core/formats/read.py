@@ -7,15 +7,14 @@ from typing import Any
 
 from holdfast.core.formats import lightgbm, onnx, sklearn, xgboost
 from holdfast.core.formats.buffers import Fault, Window, open_buffer
-from holdfast.core.formats.containers import COMPRESSIONS, inflate, peek
+from holdfast.core.formats.containers import COMPRESSIONS, inflate
 from holdfast.core.formats.faults import damaged, not_trees, oversize
 from holdfast.core.formats.pickle import read_pickles
-from holdfast.core.formats.sniff import sniff_window
+from holdfast.core.formats.sniff import compression_of, sniff_window
 from holdfast.core.formats.trees import TreeModel
 
 MAX_INFLATED = 2 << 30
 """Bytes a compressed artifact may come to."""
-_PROTO = 0x80
 
 __all__ = ["TreeModel", "read_buffer", "read_trees"]
 
@@ -30,20 +29,12 @@ def read_buffer(data: Any) -> TreeModel:
     """The tree model in `data`, bytes or a memory map of a whole file."""
     window = Window.whole(data)
     kind = sniff_window(window)
-    squeezed = _compression(window, kind)
+    # sniff looks through the compression of a joblib file; what is read must be inflated all the same.
+    squeezed = compression_of(window) if kind == "joblib" or kind in COMPRESSIONS else None
     if squeezed is None:
         return _read(data, kind)
     inner = _inflate(window, squeezed)
     return _read(inner, sniff_window(Window.whole(inner)))
-
-
-def _compression(window: Window, kind: str) -> str | None:
-    """The compression of a compressed file; joblib's is recognised by what comes out."""
-    if kind in COMPRESSIONS:
-        return kind
-    if kind != "joblib" or window.read(0, 1)[0] == _PROTO:
-        return None
-    return next((name for name in COMPRESSIONS if peek(window, name, 1)), None)
 
 
 def _inflate(window: Window, kind: str) -> bytes:
