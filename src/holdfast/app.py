@@ -18,9 +18,11 @@ from holdfast.core.domain.verdict import Judgement
 from holdfast.core.errors import ConfigError, SignatureError
 from holdfast.core.policy import Baseline, Policy, Snapshot
 from holdfast.core.settings import MANIFEST_NAME, STATE_NAME, Settings, find_manifest
-from holdfast.core.store import Store
+from holdfast.core.store import Store, Transaction
 from holdfast.estate.manifest import Manifest, Subject
+from holdfast.loop.engine import Engine
 from holdfast.loop.on_observation import Court
+from holdfast.loop.turn import Surroundings
 
 if TYPE_CHECKING:
     from holdfast.core.ledger import Ledger
@@ -88,7 +90,7 @@ class Holdfast:
         audit = self._auditor(policies, as_of).audit(subjects, seed=seed, retry=retry, watch=watch)
         moment = as_of or self.clock()
         judgements = self._judge(audit, policies, baselines, moment)
-        self.ledger.append_pending()
+        self.settle()
         return Judged(audit, judgements, tuple(policies[one.version.model] for one in audit.models), moment)
 
     def register(self, names: Sequence[str] = ()) -> tuple[ModelVersion, ...]:
@@ -97,6 +99,11 @@ class Holdfast:
         versions = self._auditor({subject.model.name: self._policy(subject) for subject in subjects}).register(subjects)
         self.ledger.append_pending()
         return versions
+
+    def settle(self) -> None:
+        """Let the loop answer everything that has happened, and give the ledger its leaves."""
+        self.engine.drain()
+        self.ledger.append_pending()
 
     def _auditor(self, policies: Mapping[str, Policy], as_of: datetime | None = None) -> Auditor:
         moment = as_of or self.clock()
@@ -124,9 +131,18 @@ class Holdfast:
 
     @cached_property
     def intel(self) -> Snapshot:
-        """Known advisories and techniques."""
+        """Known advisories and techniques, as of now."""
+        with self.store.reading() as tx:
+            return self._known(tx)
+
+    def _known(self, tx: Transaction) -> Snapshot:  # noqa: ARG002
         file = self.settings.intel
         return Snapshot.builtin() if file is None else Snapshot.load(file)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The loop: everything that follows from something else."""
+        return Engine(self.store, Surroundings(self.home, self._known))
 
     @cached_property
     def key(self) -> SigningKey:

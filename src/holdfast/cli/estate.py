@@ -149,8 +149,7 @@ def deployed(terminal: Terminal, model: str, environment: str, dry_run: bool, se
         if not dry_run:
             with holdfast.store.transaction() as tx:
                 tx.models.deploy(model, version.digest, environment)
-                tx.intend("version.deployed", {"model": model, "version": version.digest, "environment": environment})
-            holdfast.ledger.append_pending()
+            holdfast.settle()
     said = "would be recorded" if dry_run else "recorded"
     terminal.out(f"{said}: {model} {version.digest} serves in {environment}")
 

@@ -1,4 +1,4 @@
-"""What was observed is judged: the one judge's answer is kept, and the ledger told, in one transaction."""
+"""What was observed is judged: the one judge's answer is kept, and the ledger and the loop told, in one transaction."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import datetime
 
 from holdfast.audit.run import Audited
 from holdfast.core.domain.ids import JSONValue
-from holdfast.core.domain.observation import Attempt
+from holdfast.core.domain.observation import Attempt, Recorded
+from holdfast.core.domain.topics import JUDGED
 from holdfast.core.domain.verdict import Judgement
 from holdfast.core.policy import Baseline, Policy, Snapshot, Subject, judge, newest
-from holdfast.core.store import Store
-from holdfast.core.store.transaction import Transaction
+from holdfast.core.store import Inputs, Store, Transaction
+from holdfast.loop.docket import LIVE_CHECKS, deployed_baseline, inputs_of
 
 
 @dataclass(frozen=True)
@@ -25,43 +26,39 @@ class Court:
 
     def judge(self, audited: Audited, *, as_of: datetime, baseline: Baseline | None = None) -> Judgement:
         """The verdict on one model at `as_of`, compared with `baseline` or else the deployed version. Kept for ever."""
-        subject = self.subject(audited)
-        judgement = judge(
-            subject,
-            self.policies(audited),
-            as_of=as_of,
-            intel=self.intel,
-            baseline=baseline or self._deployed(audited),
-        )
-        self.store.run(lambda tx: _keep(tx, judgement))
+        policy = self.policies(audited)
+        with self.store.reading() as tx:
+            subject = self._subject(tx, audited)
+            against = baseline or deployed_baseline(tx, audited.version.model)
+        judgement = judge(subject, policy, as_of=as_of, intel=self.intel, baseline=against)
+        self.store.run(lambda tx: keep(tx, judgement, policy, inputs_of(subject)))
         return judgement
 
-    def subject(self, audited: Audited) -> Subject:
-        """What the judge sees of a model: current observations, and why others are missing."""
+    def _subject(self, tx: Transaction, audited: Audited) -> Subject:
+        """What the judge sees of a model: current observations, what was seen live, and why others are missing."""
         recorded = tuple(result.recorded for result in audited.results if result.recorded is not None)
-        return Subject(audited.subject.model, audited.version, audited.kinds, recorded, self._attempts(audited))
+        seen = (*recorded, *_live(tx, audited))
+        return Subject(audited.subject.model, audited.version, audited.kinds, seen, self._attempts(tx, audited))
 
-    def _attempts(self, audited: Audited) -> tuple[Attempt, ...]:
+    def _attempts(self, tx: Transaction, audited: Audited) -> tuple[Attempt, ...]:
         failed = [result.work.key for result in audited.results if result.recorded is None]
-        if not failed:
-            return ()
-        with self.store.reading() as tx:
-            return tuple(tx.attempts.last_of(failed).values())
-
-    def _deployed(self, audited: Audited) -> Baseline | None:
-        """The measurements of the version in production, if one is."""
-        with self.store.reading() as tx:
-            version = tx.models.deployed(audited.version.model)
-            if version is None:
-                return None
-            return Baseline.of(
-                f"deployed {version}", version, newest(tx.observations.of(audited.version.model, version))
-            )
+        return tuple(tx.attempts.last_of(failed).values()) if failed else ()
 
 
-def _keep(tx: Transaction, judgement: Judgement) -> None:
-    if tx.judgements.add(judgement):
-        tx.intend("model.judged", _leaf(judgement))
+def _live(tx: Transaction, audited: Audited) -> tuple[Recorded, ...]:
+    history = tx.observations.of(audited.version.model, audited.version.digest)
+    return newest(item for item in history if item.check in LIVE_CHECKS)
+
+
+def keep(tx: Transaction, judgement: Judgement, policy: Policy, inputs: Inputs) -> bool:
+    """Keep a judgement with all that is needed to judge again; False, and nothing is told, when it is known."""
+    tx.policies.keep(policy.digest, policy.to_json())
+    if not tx.judgements.add(judgement, inputs):
+        return False
+    tx.intend("model.judged", _leaf(judgement), about=judgement.key)
+    body = {"model": judgement.model, "version": judgement.version, "verdict": judgement.verdict.value}
+    tx.outbox.publish(JUDGED, judgement.key, body)
+    return True
 
 
 def _leaf(judgement: Judgement) -> Mapping[str, JSONValue]:

@@ -1,6 +1,7 @@
 """The nouns: frozen, typed, without I/O and without numpy."""
 
 from holdfast.core.domain.advisory import Advisory, Technique, VersionRange
+from holdfast.core.domain.claim import Cause, Ceiling, Claim, Effect, derive, state_digest
 from holdfast.core.domain.clock import Clock, FrozenClock, from_iso, system_clock, to_iso
 from holdfast.core.domain.ids import JSONValue, canonical_json, digest, digest_bytes, new_id
 from holdfast.core.domain.model import Harm, Model, ModelVersion, People, Task
@@ -11,7 +12,11 @@ from holdfast.core.domain.verdict import Finding, Judgement, Reason, Verdict, fi
 __all__ = [
     "Advisory",
     "Attempt",
+    "Cause",
+    "Ceiling",
+    "Claim",
     "Clock",
+    "Effect",
     "Fact",
     "Finding",
     "FrozenClock",
@@ -33,11 +38,13 @@ __all__ = [
     "Verdict",
     "VersionRange",
     "canonical_json",
+    "derive",
     "digest",
     "digest_bytes",
     "fingerprint",
     "from_iso",
     "new_id",
+    "state_digest",
     "system_clock",
     "to_iso",
 ]

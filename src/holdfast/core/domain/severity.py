@@ -7,7 +7,7 @@ from functools import total_ordering
 
 
 @total_ordering
-class _Scale(StrEnum):
+class Scale(StrEnum):
     """Words with an order: the order they are written in."""
 
     @property
@@ -27,7 +27,7 @@ class _Scale(StrEnum):
         return self.rank >= type(self)(other).rank
 
 
-class Severity(_Scale):
+class Severity(Scale):
     """How bad a finding is."""
 
     INFO = "info"
@@ -37,7 +37,7 @@ class Severity(_Scale):
     CRITICAL = "critical"
 
 
-class Tier(_Scale):
+class Tier(Scale):
     """How much depends on a model; decides which rules bind and whether unknown blocks."""
 
     LOW = "low"

@@ -51,6 +51,15 @@ class Policy:
         return cls.parse(file.read_text("utf-8"), f"built-in policy {name}")
 
     @classmethod
+    def from_json(cls, text: str, source: str) -> Policy:
+        """Read what `to_json` wrote; its cases were run when first read. Raises ValueError when it is not one."""
+        return cls(PolicyFile.model_validate_json(text), source)
+
+    def to_json(self) -> str:
+        """The whole policy, to judge by it again later."""
+        return self.file.model_dump_json(by_alias=True)
+
+    @classmethod
     def of(cls, document: Document) -> Policy:
         """Validate a document, and run its cases."""
         from holdfast.core.policy.cases import check_cases

@@ -4,7 +4,7 @@ from holdfast.core.store.attempts import Attempts, Backoff
 from holdfast.core.store.blobs import Blobs
 from holdfast.core.store.findings import FindingState, Occurrence, TrackedFinding
 from holdfast.core.store.intents import MAX_ENTRY_BYTES, LedgerState
-from holdfast.core.store.judgements import Standing
+from holdfast.core.store.judgements import Inputs, Standing
 from holdfast.core.store.models import PRODUCTION, Deployment
 from holdfast.core.store.outbox import Message
 from holdfast.core.store.owners import new_owner
@@ -19,6 +19,7 @@ __all__ = [
     "Blobs",
     "Deployment",
     "FindingState",
+    "Inputs",
     "LedgerState",
     "Message",
     "Occurrence",

@@ -37,12 +37,17 @@ class Intents:
         self._session = session
         self._sql = session.connection
 
-    def add(self, kind: str, body: Mapping[str, Any]) -> str:
-        """Write an intent and give its id, which becomes the leaf's. Raises StoreError beyond 65,535 bytes."""
+    def add(self, kind: str, body: Mapping[str, Any], *, about: str | None = None) -> str:
+        """Write an intent and give its id, which becomes the leaf's. Raises StoreError beyond 65,535 bytes.
+
+        `about` is the id of what it speaks of (a judgement's key, a claim's id), by which its leaf is found again.
+        """
         now = self._session.now
         intent_id = new_id("int", self._session.clock)
         entry = _entry(intent_id, kind, body, to_iso(now))
-        self._sql.execute(insert(ledger_intents).values(id=intent_id, kind=kind, entry=entry, recorded_at=now))
+        self._sql.execute(
+            insert(ledger_intents).values(id=intent_id, kind=kind, entry=entry, recorded_at=now, about=about)
+        )
         return intent_id
 
     def pending(self, limit: int) -> list[tuple[int, bytes]]:
@@ -73,6 +78,15 @@ class Intents:
     def leaf_of(self, intent_id: str) -> int | None:
         """The leaf of an intent; None while it waits or where there is no such intent."""
         return self._sql.scalar(select(ledger_intents.c.leaf).where(ledger_intents.c.id == intent_id))
+
+    def about(self, subject: str) -> list[tuple[str, int | None]]:
+        """The kinds of entries about something, oldest first, each with its leaf (None: not yet placed)."""
+        query = (
+            select(ledger_intents.c.kind, ledger_intents.c.leaf)
+            .where(ledger_intents.c.about == subject)
+            .order_by(ledger_intents.c.sequence)
+        )
+        return [(kind, leaf) for kind, leaf in self._sql.execute(query)]
 
     def entries(self, start: int, stop: int) -> list[bytes]:
         """The entries of leaves `start` to `stop` (exclusive)."""

@@ -12,7 +12,7 @@ from holdfast.core.domain import Judgement, Status, Verdict
 from holdfast.core.store.codec import decode, encode
 from holdfast.core.store.projections import project_judgement
 from holdfast.core.store.session import Session
-from holdfast.core.store.tables import judgements, observation_targets, observations, standings
+from holdfast.core.store.tables import deployed, judgements, observation_targets, observations, standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,16 @@ class Standing:
     valid_until: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a judgement was made from, besides policy and intelligence: enough to judge the same again later."""
+
+    kinds: tuple[str, ...] = ()
+    observations: tuple[str, ...] = ()
+    attempts: tuple[str, ...] = ()
+    """Observation keys: of what was seen, and of what failed to be."""
+
+
 class Judgements:
     """Append-only. A judgement is effective at its `as_of`."""
 
@@ -32,8 +42,11 @@ class Judgements:
         self._session = session
         self._sql = session.connection
 
-    def add(self, judgement: Judgement) -> bool:
-        """Append a judgement; True if its key is new. Raises StoreError when its model is not registered."""
+    def add(self, judgement: Judgement, inputs: Inputs | None = None) -> bool:
+        """Append a judgement and what it was made from; True if its key is new.
+
+        Raises StoreError when its model is not registered.
+        """
         self._session.hold_model(judgement.model)
         if self._sql.scalar(select(judgements.c.key).where(judgements.c.key == judgement.key)) is not None:
             return False
@@ -51,6 +64,7 @@ class Judgements:
                 valid_until=judgement.valid_until,
                 recorded_at=self._session.now,
                 measured=encode(self._measured(judgement)),
+                inputs=encode(inputs or Inputs()),
             )
         )
         row = self._sql.execute(select(judgements).where(judgements.c.sequence == sequence)).one()
@@ -60,6 +74,32 @@ class Judgements:
     def latest(self, model: str, version: str | None = None) -> Judgement | None:
         """The newest judgement of a model, or of one version of it."""
         return self._newest(_of(model, version))
+
+    def inputs(self, key: str) -> Inputs:
+        """What the judgement with this key was made from; empty for one of before that was kept."""
+        body = self._sql.scalar(select(judgements.c.inputs).where(judgements.c.key == key))
+        return Inputs() if body is None else decode(body, Inputs)
+
+    def current(self, model: str) -> list[str]:
+        """The versions that matter: those deployed anywhere, and the one judged last."""
+        serving = self._sql.scalars(select(deployed.c.version).where(deployed.c.model == model).distinct())
+        newest = (
+            select(standings.c.version)
+            .where(standings.c.model == model)
+            .order_by(standings.c.effective_at.desc(), standings.c.sequence.desc())
+            .limit(1)
+        )
+        return sorted({*serving, *self._sql.scalars(newest)})
+
+    def expiring(self, since: datetime, until: datetime) -> list[tuple[str, str, str]]:
+        """(model, version, judgement key) of standings whose time ended after `since` and no later than `until`."""
+        query = (
+            select(standings.c.model, standings.c.version, judgements.c.key)
+            .join(judgements, judgements.c.sequence == standings.c.sequence)
+            .where(standings.c.valid_until > since, standings.c.valid_until <= until)
+            .order_by(standings.c.model, standings.c.version)
+        )
+        return [(row.model, row.version, row.key) for row in self._sql.execute(query)]
 
     def as_of(
         self, model: str, moment: datetime, version: str | None = None, *, known_at: datetime | None = None

@@ -9,9 +9,12 @@ from typing import Any
 
 from sqlalchemy import Row, func, insert, select
 
-from holdfast.core.domain import Model, ModelVersion, to_iso
+from holdfast.core.domain import Model, ModelVersion, digest, to_iso
+from holdfast.core.domain.topics import DEPLOYED
 from holdfast.core.errors import StoreError
 from holdfast.core.store.codec import decode, encode
+from holdfast.core.store.intents import Intents
+from holdfast.core.store.outbox import Outbox
 from holdfast.core.store.projections import project_deployment
 from holdfast.core.store.session import Session
 from holdfast.core.store.tables import deployed, deployments, model_versions, models
@@ -109,7 +112,17 @@ class Models:
         )
         row = self._sql.execute(select(deployments).where(deployments.c.sequence == sequence)).one()
         project_deployment(self._session, row)
+        self._tell(_deployment(row))
         return _deployment(row)
+
+    def _tell(self, made: Deployment) -> None:
+        """The ledger and the loop learn of a deployment with the transaction that records it."""
+        body = {"model": made.model, "version": made.version, "environment": made.environment}
+        cause = digest(
+            [made.model, made.version, made.environment, to_iso(made.effective_at), to_iso(made.recorded_at)]
+        )
+        if Outbox(self._session).publish(DEPLOYED, cause, body):
+            Intents(self._session).add("version.deployed", body, about=cause)
 
     def deployed(self, model: str, environment: str = PRODUCTION) -> str | None:
         """The version that serves in `environment` now."""

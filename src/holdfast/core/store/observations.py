@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, func, select
 
@@ -11,6 +12,19 @@ from holdfast.core.domain import Observation, Recorded
 from holdfast.core.store.codec import decode, encode_observation
 from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import observation_targets, observations
+from holdfast.core.store.tables.loop import fact_index
+from holdfast.core.store.types import storable
+
+INDEXED: Final = frozenset({"package", "package.unpinned", "import"})
+"""The kinds of facts by which intelligence asks: which models hold this package, this global?"""
+
+
+def stem_of(kind: str, value: str) -> str:
+    """What values of one kind share when they are about the same thing: of a package, its name in canonical form."""
+    if not kind.startswith("package"):
+        return storable(value)
+    name = re.split(r"[@=<>!~;\[ ]", value.removeprefix("pkg:pypi/"), maxsplit=1)[0]
+    return storable(re.sub(r"[-_.]+", "-", name).lower())
 
 
 class Observations:
@@ -34,6 +48,8 @@ class Observations:
             "recorded_at": recorded.recorded_at,
         }
         new = self._session.insert_new(observations, row)
+        if new:
+            self._index(recorded)
         self.link(recorded.key, recorded.model, recorded.version)
         return new
 
@@ -58,6 +74,27 @@ class Observations:
             .order_by(observations.c.check_id, observations.c.recorded_at, observations.c.key)
         )
         return [_recorded(row, model, version) for row in self._sql.execute(query)]
+
+    def with_fact(self, kind: str, stem: str) -> list[tuple[str, str, str]]:
+        """(model, version, value) wherever a fact of an indexed kind was seen with this stem (see `stem_of`)."""
+        query = (
+            select(observation_targets.c.model, observation_targets.c.version, fact_index.c.value)
+            .join(fact_index, fact_index.c.key == observation_targets.c.key)
+            .where(fact_index.c.kind == kind, fact_index.c.stem == stem)
+            .distinct()
+            .order_by(observation_targets.c.model, observation_targets.c.version, fact_index.c.value)
+        )
+        return [(row.model, row.version, row.value) for row in self._sql.execute(query)]
+
+    def _index(self, recorded: Recorded) -> None:
+        found = {(fact.kind, str(fact.value)) for fact in recorded.observation.facts if fact.kind in INDEXED}
+        rows = [
+            {"kind": kind, "stem": stem_of(kind, value), "value": storable(value), "key": recorded.key}
+            for kind, value in sorted(found)
+        ]
+        for chunk in chunks(rows):
+            statement = self._session.insert(fact_index).on_conflict_do_nothing()
+            self._sql.execute(statement, list(chunk))
 
     def count(self) -> int:
         """How many observations are kept."""

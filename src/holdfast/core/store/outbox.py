@@ -95,6 +95,15 @@ class Outbox:
         """How many messages are not acknowledged yet."""
         return self._sql.scalar(select(func.count()).select_from(_open(topics).subquery())) or 0
 
+    def failing(self, deliveries: int) -> list[Message]:
+        """Open messages that were delivered at least so often, oldest first."""
+        query = (
+            select(outbox)
+            .where(outbox.c.acked_at.is_(None), outbox.c.deliveries >= deliveries)
+            .order_by(outbox.c.sequence)
+        )
+        return [_message(row) for row in self._sql.execute(query)]
+
     def prune(self, before: datetime) -> int:
         """Forget messages acknowledged before a moment. Their causes could then be published once more."""
         return self._session.changed(delete(outbox).where(outbox.c.acked_at < before))

@@ -15,7 +15,7 @@ from holdfast.core.store.projections import rebuild
 from holdfast.core.store.session import Session
 from holdfast.core.store.tables import ledger_state, metadata
 
-VERSIONS: Final = ("0001", "0002")
+VERSIONS: Final = ("0001", "0002", "0003")
 """Every schema version this Holdfast knows, oldest first: the file names in `migrations/versions`."""
 
 HEAD: Final = VERSIONS[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from holdfast.core.domain import Clock
 from holdfast.core.store.attempts import Attempts
 from holdfast.core.store.baselines import Baselines
+from holdfast.core.store.claims import Claims
 from holdfast.core.store.findings import Findings
 from holdfast.core.store.intents import Intents
 from holdfast.core.store.judgements import Judgements
@@ -18,7 +20,9 @@ from holdfast.core.store.leases import Leases
 from holdfast.core.store.models import Models
 from holdfast.core.store.observations import Observations
 from holdfast.core.store.outbox import Outbox
+from holdfast.core.store.policies import Policies
 from holdfast.core.store.projections import rebuild
+from holdfast.core.store.reactions import Reactions
 from holdfast.core.store.session import Session
 
 
@@ -64,9 +68,26 @@ class Transaction:
     def intents(self) -> Intents:
         return Intents(self._session)
 
-    def intend(self, kind: str, body: Mapping[str, Any]) -> str:
+    @cached_property
+    def claims(self) -> Claims:
+        return Claims(self._session)
+
+    @cached_property
+    def reactions(self) -> Reactions:
+        return Reactions(self._session)
+
+    @cached_property
+    def policies(self) -> Policies:
+        return Policies(self._session)
+
+    @property
+    def now(self) -> datetime:
+        """The store's present."""
+        return self._session.now
+
+    def intend(self, kind: str, body: Mapping[str, Any], *, about: str | None = None) -> str:
         """Write a ledger intent in this transaction and give its id. See `Intents.add`."""
-        return self.intents.add(kind, body)
+        return self.intents.add(kind, body, about=about)
 
     def rebuild(self) -> int:
         """Derive every projection again from the journals. See `projections.rebuild`."""

@@ -1,0 +1,30 @@
+"""Names of what rooms tell each other through the outbox. A message's cause is the id of what happened."""
+
+from __future__ import annotations
+
+from typing import Final
+
+JUDGED: Final = "model.judged"
+"""A judgement was kept. Cause: its key. Body: model, version, verdict."""
+DEPLOYED: Final = "model.deployed"
+"""A version serves now. Cause: digest of model, version, environment, moment. Body: model, version, environment."""
+EXPIRED: Final = "verdict.expired"
+"""A judgement's time is over. Cause: its key. Body: model, version."""
+CLAIM_ENDED: Final = "claim.ended"
+"""A claim's own end has come. Cause: claim id and that end. Body: claim, effect, target."""
+CLAIMS_CHANGED: Final = "claims.changed"
+"""Claims on models came or went. Cause: what made them change. Body: models."""
+INTEL: Final = "intel.changed"
+"""A feed said something new. Cause: digest of the batch. Body: items (uids, at most 500)."""
+WITHDRAWN: Final = "intel.withdrawn"
+"""A feed took something back. Cause: digest of the batch. Body: items (uids, at most 500)."""
+REFRESHED: Final = "intel.refreshed"
+"""A feed answered, so that intelligence is fresh again. Cause: feed and moment. Body: feed."""
+ALERT: Final = "alert.raised"
+"""A campaign became an alert. Cause: alert id. Body: alert, model."""
+ALERT_CLOSED: Final = "alert.closed"
+"""A person closed an alert. Cause: alert id. Body: alert, model."""
+ACCEPTANCE_ENDED: Final = "acceptance.ended"
+"""An accepted risk is no longer accepted. Cause: acceptance id. Body: item."""
+SINK: Final = "sink."
+"""Prefix of one topic per sink. Cause: id of the notice and its state. Body: the notice."""

@@ -1,0 +1,1 @@
+"""Backlog items and their journal, sprints, acceptances."""

@@ -1,0 +1,1 @@
+"""What people attested: documents, sign-offs, registers, incidents."""

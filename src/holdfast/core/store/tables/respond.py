@@ -1,0 +1,1 @@
+"""Runs of playbooks and what sinks still owe."""

@@ -1,0 +1,1 @@
+"""Event segments, producers, detector states, campaigns, alerts."""

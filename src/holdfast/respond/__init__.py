@@ -1,0 +1,1 @@
+"""What is done about an alert: playbooks, standing directives, and who is told."""

@@ -1,0 +1,1 @@
+"""The console and the API: what the rooms know, over HTTP."""

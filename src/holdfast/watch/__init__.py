@@ -1,0 +1,1 @@
+"""Models at work: events taken in and kept, detectors, campaigns, alerts."""
