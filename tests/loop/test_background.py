@@ -54,9 +54,11 @@ def test_stopping_does_what_was_accepted_before() -> None:
     late = Worker()
 
     def stop_now() -> int:
+        if not stop.is_set():
+            late.waiting = 2
         stop.set()
-        late.waiting = 2
         return 0
 
     Background([Task("late", late), Task("stop", stop_now)], CLOCK).run(stop)
+    assert late.calls == 2
     assert late.waiting == 0
