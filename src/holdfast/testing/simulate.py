@@ -235,3 +235,127 @@ relations:
   - {id: budget, rule: payment_last - was(payment_last) <= 500}
   - {id: paid-from-payment, rule: balance >= was(balance) - 500}
 """
+
+
+def money_laundering(n: int, seed: int) -> Simulation:
+    """Accounts over a month, about one in fifteen laundering. Amounts in whole euros.
+
+    Exact: `mean_transfer = turnover / transfers`, `cash_share = cash_in / turnover`, cash and foreign money are part
+    of the turnover, countries of high risk are among the countries.
+    """
+    random = np.random.default_rng([seed, 3])
+    layering, trade, wealth, age_trait = _traits(random, n, 4, 0.2)
+    chance = _chance(1.9 * layering - 0.6 * age_trait + 0.4 * trade, 0.065)
+    laundering = (random.random(n) < chance).astype(np.int64)
+    shift = laundering * random.gamma(6.0, 0.16, n)
+    transfers = 1 + random.poisson(np.exp(2.0 + 0.5 * trade + 0.4 * shift), n)
+    turnover = _whole(np.exp(8.4 + 0.7 * wealth + 0.4 * trade + 0.6 * shift + 0.3 * random.standard_normal(n)), 50, 10**7)
+    cash_in = np.minimum(_whole(turnover * random.beta(1.1 + 1.2 * shift, 7, n), 0, 10**7), turnover)
+    foreign = np.minimum(_whole(turnover * random.beta(1.0 + 0.8 * shift, 6, n), 0, 10**7), turnover)
+    countries = 1 + random.poisson(np.exp(-0.7 + 0.4 * trade + 0.5 * shift), n)
+    columns: dict[str, Column] = {
+        "turnover": turnover,
+        "transfers": _whole(transfers, 1, 5000),
+        "mean_transfer": turnover / _whole(transfers, 1, 5000),
+        "cash_in": cash_in,
+        "cash_share": cash_in / turnover,
+        "foreign": foreign,
+        "countries": _whole(countries, 1, 60),
+        "risky_countries": np.minimum(random.poisson(np.exp(-2.6 + 1.1 * shift), n), _whole(countries, 1, 60)),
+        "counterparties": _whole(1 + random.poisson(np.exp(1.5 + 0.5 * trade + 0.3 * shift), n), 1, 3000),
+        "hours_held": np.round(np.exp(5.0 - 0.9 * shift + 0.8 * random.standard_normal(n)).clip(0.1, 9000), 1),
+        "just_below_limit": _whole(random.poisson(np.exp(-2.3 + 1.0 * shift), n), 0, 60),
+        "account_age_months": _whole(np.exp(4.1 + 0.5 * age_trait + 0.4 * random.standard_normal(n)), 0, 700),
+        "dormant_months": _missing(random, _whole(random.exponential(0.6 + 1.2 * shift, n), 0, 60), 0.06),
+        "business": (random.random(n) < _sigmoid(-1.4 + 0.9 * trade)).astype(np.int64),
+        "laundering": laundering,
+    }
+    return Simulation(columns, "laundering", MONEY_LAUNDERING_CONTRACT)
+
+
+MONEY_LAUNDERING_CONTRACT = """\
+# What a launderer can still change when the month is counted: more partners, money held a little longer.
+version: 1
+subject: null
+scale: train-range
+features:
+  turnover:           {type: integer, min: 50, max: 10000000, move: never}
+  transfers:          {type: integer, min: 1, max: 5000, move: never}
+  mean_transfer:      {type: number, derived: turnover / transfers}
+  cash_in:            {type: integer, min: 0, max: 10000000, move: never}
+  cash_share:         {type: number, derived: cash_in / turnover}
+  foreign:            {type: integer, min: 0, max: 10000000, move: never}
+  countries:          {type: integer, min: 1, max: 60, move: never}
+  risky_countries:    {type: integer, min: 0, max: 60, move: never}
+  counterparties:     {type: integer, min: 1, max: 3000, move: up, cost: 1.0}
+  hours_held:         {type: number, min: 0.1, max: 9000, move: up, cost: 1.0}
+  just_below_limit:   {type: integer, min: 0, max: 60, move: never}
+  account_age_months: {type: integer, min: 0, max: 700, move: never}
+  dormant_months:     {type: integer, min: 0, max: 60, move: never, missing: true}
+  business:           {type: category, values: [0, 1], move: never}
+relations:
+  - {id: cash-in-turnover, rule: cash_in <= turnover}
+  - {id: foreign-in-turnover, rule: foreign <= turnover}
+  - {id: risk-among-countries, rule: risky_countries <= countries}
+  - {id: held-a-day-longer, rule: hours_held - was(hours_held) <= 24}
+"""
+
+
+def churn(n: int, seed: int) -> Simulation:
+    """Customers of a bank, about one in six leaving within the quarter. Amounts in whole euros.
+
+    Exact: `balance_change = balance - balance_quarter_ago`, one segment of three, complaints are among the contacts.
+    """
+    random = np.random.default_rng([seed, 4])
+    discontent, wealth, loyalty, digital = _traits(random, n, 4, 0.15)
+    chance = _chance(1.9 * discontent - 1.3 * loyalty, 0.16)
+    leaves = (random.random(n) < chance).astype(np.int64)
+    balance_ago = _whole(np.exp(8.0 + 0.9 * wealth), 0, 2_000_000)
+    kept = np.exp(0.05 * random.standard_normal(n) - leaves * random.gamma(2.0, 0.2, n))
+    contacts = random.poisson(np.exp(0.2 + 0.3 * discontent + 0.4 * leaves), n)
+    segment = np.where(wealth > 1.1, 2, np.where(random.random(n) < 0.7, 0, 1))
+    columns: dict[str, Column] = {
+        "balance": _whole(balance_ago * kept, 0, 2_000_000),
+        "balance_quarter_ago": balance_ago,
+        "balance_change": _whole(balance_ago * kept, 0, 2_000_000) - balance_ago,
+        "products": _whole(1 + random.poisson(np.exp(0.3 + 0.3 * loyalty - 0.3 * leaves), n), 1, 12),
+        "tenure_months": _whole(np.exp(4.2 + 0.5 * loyalty + 0.4 * random.standard_normal(n)), 0, 720),
+        "logins_month": _whole(random.poisson(np.exp(2.2 + 0.5 * digital - 0.5 * leaves), n), 0, 400),
+        "contacts": _whole(contacts, 0, 40),
+        "complaints": np.minimum(random.poisson(np.exp(-1.6 + 0.5 * discontent + 0.8 * leaves), n), contacts),
+        "card_payments": _whole(random.poisson(np.exp(2.8 + 0.3 * digital - 0.6 * leaves), n), 0, 500),
+        "age": _whole(44 + 12 * loyalty + 6 * random.standard_normal(n), 18, 95),
+        "segment_mass": (segment == 0).astype(np.int64),
+        "segment_young": (segment == 1).astype(np.int64),
+        "segment_private": (segment == 2).astype(np.int64),
+        "leaves": leaves,
+    }
+    return Simulation(columns, "leaves", CHURN_CONTRACT)
+
+
+CHURN_CONTRACT = """\
+# What a customer who wants to hide that he leaves can do: log in more, pay a little more by card.
+version: 1
+subject: null
+scale: train-range
+features:
+  balance:             {type: integer, min: 0, max: 2000000, move: never}
+  balance_quarter_ago: {type: integer, min: 0, max: 2000000, move: never}
+  balance_change:      {type: integer, derived: balance - balance_quarter_ago}
+  products:            {type: integer, min: 1, max: 12, move: never}
+  tenure_months:       {type: integer, min: 0, max: 720, move: never}
+  logins_month:        {type: integer, min: 0, max: 400, move: up, cost: 0.2}
+  contacts:            {type: integer, min: 0, max: 40, move: never}
+  complaints:          {type: integer, min: 0, max: 40, move: never}
+  card_payments:       {type: integer, min: 0, max: 500, move: up, cost: 1.0}
+  age:                 {type: integer, min: 18, max: 95, move: never}
+  segment_mass:        {type: category, values: [0, 1], move: never}
+  segment_young:       {type: category, values: [0, 1], move: never}
+  segment_private:     {type: category, values: [0, 1], move: never}
+groups:
+  - {one_hot: [segment_mass, segment_young, segment_private]}
+relations:
+  - {id: complaints-are-contacts, rule: complaints <= contacts}
+  - {id: few-more-logins, rule: logins_month - was(logins_month) <= 5}
+  - {id: few-more-payments, rule: card_payments - was(card_payments) <= 3}
+"""
