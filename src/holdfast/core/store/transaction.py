@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from holdfast.core.domain import Clock
+from holdfast.core.store.access import Access
 from holdfast.core.store.attempts import Attempts
 from holdfast.core.store.baselines import Baselines
 from holdfast.core.store.claims import Claims
@@ -31,6 +32,10 @@ class Transaction:
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         self._session = Session(connection, clock)
+
+    @cached_property
+    def access(self) -> Access:
+        return Access(self._session)
 
     @cached_property
     def models(self) -> Models:
