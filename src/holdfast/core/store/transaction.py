@@ -10,8 +10,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from holdfast.core.domain import Clock
+from holdfast.core.store.acceptances import Acceptances
 from holdfast.core.store.access import Access
 from holdfast.core.store.attempts import Attempts
+from holdfast.core.store.attestations import Attestations
+from holdfast.core.store.backlog import Backlog
 from holdfast.core.store.baselines import Baselines
 from holdfast.core.store.claims import Claims
 from holdfast.core.store.findings import Findings
@@ -25,6 +28,8 @@ from holdfast.core.store.policies import Policies
 from holdfast.core.store.projections import rebuild
 from holdfast.core.store.reactions import Reactions
 from holdfast.core.store.session import Session
+from holdfast.core.store.sprints import Sprints
+from holdfast.core.store.tickets import Tickets
 
 
 class Transaction:
@@ -48,6 +53,10 @@ class Transaction:
     @cached_property
     def attempts(self) -> Attempts:
         return Attempts(self._session)
+
+    @cached_property
+    def attestations(self) -> Attestations:
+        return Attestations(self._session)
 
     @cached_property
     def leases(self) -> Leases:
@@ -85,6 +94,22 @@ class Transaction:
     def policies(self) -> Policies:
         return Policies(self._session)
 
+    @cached_property
+    def acceptances(self) -> Acceptances:
+        return Acceptances(self._session)
+
+    @cached_property
+    def backlog(self) -> Backlog:
+        return Backlog(self._session)
+
+    @cached_property
+    def sprints(self) -> Sprints:
+        return Sprints(self._session)
+
+    @cached_property
+    def tickets(self) -> Tickets:
+        return Tickets(self._session)
+
     @property
     def now(self) -> datetime:
         """The store's present."""
@@ -96,4 +121,5 @@ class Transaction:
 
     def rebuild(self) -> int:
         """Derive every projection again from the journals. See `projections.rebuild`."""
+        self.backlog.rebuild()
         return rebuild(self._session)
