@@ -166,7 +166,7 @@ class Reconciler:
 
         def keep(tx: Transaction) -> None:
             if tx.observations.add(recorded):
-                tx.intend("observation.recorded", _leaf(recorded))
+                tx.intend("observation.recorded", _leaf(recorded), about=recorded.key)
             tx.leases.release(work.key, self._owner)
 
         self._store.run(keep)

@@ -20,6 +20,9 @@ Words = Annotated[str, Field(min_length=1, max_length=2000)]
 Label = Annotated[str, Field(min_length=1, max_length=256)]
 
 
+Use = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[a-z][a-z0-9-]*$")]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -92,6 +95,7 @@ class ModelEntry(_Strict):
     owner: Words
     tier: Tier
     purpose: Words
+    use: Annotated[tuple[Use, ...], Field(max_length=20)] = ()
     people: PeopleEntry | None = None
     task: TaskEntry = TaskEntry()
     artifact: Path
@@ -197,6 +201,7 @@ def _model(entry: ModelEntry) -> Model:
         task=Task(task.kind, task.positive, Harm(task.harm.from_class, task.harm.to_class), task.threshold),
         people=None if entry.people is None else People(**entry.people.model_dump()),
         policy=entry.policy,
+        use=tuple(sorted(set(entry.use))),
     )
 
 

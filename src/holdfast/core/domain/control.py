@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +14,31 @@ class Level(StrEnum):
     AUTO = "auto"
     ASSISTED = "assisted"
     HUMAN = "human"
+
+
+class State(StrEnum):
+    """Where a clause stands. Worst wins, in the order written; what does not apply counts for nothing.
+
+    MISSING: nothing was shown, or a check could not decide. AWAITING: the machine's part holds, a person's is missing.
+    """
+
+    NOT_APPLICABLE = "not applicable"
+    SATISFIED = "satisfied"
+    AWAITING = "awaiting a person"
+    STALE = "stale"
+    MISSING = "missing"
+    FAILING = "failing"
+
+    @classmethod
+    def worst(cls, states: Iterable[State]) -> State:
+        """The worst of `states`; of none: not applicable."""
+        order = list(cls)
+        return max(states, key=order.index, default=cls.NOT_APPLICABLE)
+
+    @property
+    def met(self) -> bool:
+        """Whether nothing is left to do."""
+        return self in (State.SATISFIED, State.NOT_APPLICABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +71,26 @@ class Evidence:
     source: str
     """Id of the record it was read from: a judgement key, an alert id, a claim id ..."""
     leaf: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """What a named person says: a document is in force, a register is kept, something is approved or refused.
+
+    `kind` and `theme` are those of the evidence it gives (`doc` and `dpia`). `model` None: all models. `clauses` empty:
+    every clause that asks for it. `digest` is of the document's bytes, which are not kept.
+    """
+
+    id: str
+    kind: str
+    theme: str
+    by: str
+    statement: str
+    effective_at: datetime
+    expires_at: datetime | None
+    recorded_at: datetime
+    model: str | None = None
+    clauses: tuple[str, ...] = ()
+    holds: bool = True
+    digest: str | None = None
+    document: str | None = None

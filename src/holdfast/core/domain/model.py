@@ -47,6 +47,8 @@ class Model:
     task: Task
     people: People | None = None
     policy: str = "baseline"
+    use: tuple[str, ...] = ()
+    """What it is used for, in the words of the manifest: credit, fraud, aml ... Empty: not declared."""
 
 
 @dataclass(frozen=True, slots=True)

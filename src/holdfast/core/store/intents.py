@@ -5,15 +5,17 @@ An entry is canonical JSON, made once: the bytes stored here are the bytes that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from holdfast.core.domain import canonical_json, new_id, to_iso
 from holdfast.core.errors import StoreError
-from holdfast.core.store.session import Session
+from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import ledger_hashes, ledger_intents, ledger_state
 
 ENTRY_VERSION: Final = 1
@@ -28,6 +30,18 @@ class LedgerState:
     size: int
     published_size: int
     published_root: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one entry says: of which kind, about what, and at which leaf (None: not yet placed)."""
+
+    id: str
+    kind: str
+    about: str | None
+    body: dict[str, Any]
+    recorded_at: datetime
+    leaf: int | None
 
 
 class Intents:
@@ -88,6 +102,30 @@ class Intents:
         )
         return [(kind, leaf) for kind, leaf in self._sql.execute(query)]
 
+    def leaves(self, subjects: Iterable[str], until: datetime | None = None) -> dict[str, Entry]:
+        """The first entry about each of these subjects that has one, written no later than `until`."""
+        found: dict[str, Entry] = {}
+        for chunk in chunks(subjects):
+            query = select(ledger_intents).where(ledger_intents.c.about.in_(chunk))
+            if until is not None:
+                query = query.where(ledger_intents.c.recorded_at <= until)
+            for row in self._sql.execute(query.order_by(ledger_intents.c.sequence)):
+                found.setdefault(row.about, _read(row))
+        return found
+
+    def journal(self, kinds: Iterable[str], until: datetime) -> list[Entry]:
+        """The entries of these kinds written no later than `until`, oldest first."""
+        query = select(ledger_intents).where(
+            ledger_intents.c.kind.in_(list(kinds)), ledger_intents.c.recorded_at <= until
+        )
+        return [_read(row) for row in self._sql.execute(query.order_by(ledger_intents.c.sequence))]
+
+    def last(self, until: datetime) -> Entry | None:
+        """The newest entry that has its leaf and was written no later than `until`."""
+        query = select(ledger_intents).where(ledger_intents.c.leaf.is_not(None), ledger_intents.c.recorded_at <= until)
+        row = self._sql.execute(query.order_by(ledger_intents.c.sequence.desc()).limit(1)).one_or_none()
+        return None if row is None else _read(row)
+
     def entries(self, start: int, stop: int) -> list[bytes]:
         """The entries of leaves `start` to `stop` (exclusive)."""
         query = (
@@ -120,6 +158,10 @@ class Intents:
     def publish(self, size: int, root: str) -> None:
         """Record that a checkpoint of this size and root is on disk."""
         self._sql.execute(update(ledger_state).values(published_size=size, published_root=root))
+
+
+def _read(row: Row[Any]) -> Entry:
+    return Entry(row.id, row.kind, row.about, json.loads(row.entry)["body"], row.recorded_at, row.leaf)
 
 
 def _entry(intent_id: str, kind: str, body: Mapping[str, Any], moment: str) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, func, insert, select
 
-from holdfast.core.domain import Model, ModelVersion, digest, to_iso
+from holdfast.core.domain import Model, ModelVersion, digest, digest_bytes, to_iso
 from holdfast.core.domain.topics import DEPLOYED
 from holdfast.core.errors import StoreError
 from holdfast.core.store.codec import decode, encode
@@ -18,6 +18,7 @@ from holdfast.core.store.outbox import Outbox
 from holdfast.core.store.projections import project_deployment
 from holdfast.core.store.session import Session
 from holdfast.core.store.tables import deployed, deployments, model_versions, models
+from holdfast.core.store.tables.comply import declarations
 
 PRODUCTION = "production"
 
@@ -33,6 +34,15 @@ class Deployment:
     recorded_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A model as its manifest declared it from `recorded_at` on, until it was declared otherwise."""
+
+    model: Model
+    manifest: dict[str, Any]
+    recorded_at: datetime
+
+
 class Models:
     """What exists: models, versions with the manifest they were registered from, deployments."""
 
@@ -45,6 +55,7 @@ class Models:
         if version.model != model.name:
             raise ValueError(f"version of '{version.model}' registered under '{model.name}'")
         now = self._session.now
+        self._declare(model, manifest)
         self._session.put(models, {"name": model.name, "body": encode(model), "recorded_at": now})
         row = {
             "model": version.model,
@@ -54,6 +65,49 @@ class Models:
             "recorded_at": now,
         }
         return self._session.insert_new(model_versions, row)
+
+    def _declare(self, model: Model, manifest: Mapping[str, Any]) -> None:
+        """Append what the manifest says now, where it says something else than before."""
+        body, said = encode(model), encode(manifest)
+        newest = (
+            select(declarations.c.body, declarations.c.manifest)
+            .where(declarations.c.model == model.name)
+            .order_by(declarations.c.sequence.desc())
+            .limit(1)
+        )
+        last = self._sql.execute(newest).one_or_none()
+        if last is not None and (last.body, last.manifest) == (body, said):
+            return
+        now = self._session.now
+        self._sql.execute(insert(declarations).values(model=model.name, body=body, manifest=said, recorded_at=now))
+        about = declared_id(model.name, now)
+        leaf = {
+            "model": model.name,
+            "tier": model.tier.value,
+            "region": model.region,
+            "declared": digest_bytes(said.encode()),
+        }
+        Intents(self._session).add("model.declared", leaf, about=about)
+
+    def declared(self, moment: datetime) -> list[Declared]:
+        """Every model as it was declared at `moment`, by name.
+
+        A model from before declarations were kept counts from when it was last registered.
+        """
+        newest = (
+            select(func.max(declarations.c.sequence))
+            .where(declarations.c.recorded_at <= moment)
+            .group_by(declarations.c.model)
+        )
+        rows = self._sql.execute(select(declarations).where(declarations.c.sequence.in_(newest)))
+        kept = [
+            Declared(decode(row.body, Model), decode(row.manifest, dict[str, Any]), row.recorded_at) for row in rows
+        ]
+        unkept = select(models).where(
+            models.c.recorded_at <= moment, models.c.name.not_in(select(declarations.c.model).distinct())
+        )
+        old = [Declared(decode(row.body, Model), {}, row.recorded_at) for row in self._sql.execute(unkept)]
+        return sorted(kept + old, key=lambda item: item.model.name)
 
     def find(self, name: str) -> Model | None:
         """The model named `name`, as last registered."""
@@ -118,9 +172,7 @@ class Models:
     def _tell(self, made: Deployment) -> None:
         """The ledger and the loop learn of a deployment with the transaction that records it."""
         body = {"model": made.model, "version": made.version, "environment": made.environment}
-        cause = digest(
-            [made.model, made.version, made.environment, to_iso(made.effective_at), to_iso(made.recorded_at)]
-        )
+        cause = deployed_id(made)
         if Outbox(self._session).publish(DEPLOYED, cause, body):
             Intents(self._session).add("version.deployed", body, about=cause)
 
@@ -151,6 +203,16 @@ class Models:
     def count(self) -> int:
         """How many models there are."""
         return self._sql.scalar(select(func.count()).select_from(models)) or 0
+
+
+def declared_id(model: str, recorded_at: datetime) -> str:
+    """Under what the ledger's entry on a declaration is found."""
+    return digest(["declared", model, to_iso(recorded_at)])
+
+
+def deployed_id(made: Deployment) -> str:
+    """Under what the ledger's entry on a deployment is found; also the cause that the loop knows it by."""
+    return digest([made.model, made.version, made.environment, to_iso(made.effective_at), to_iso(made.recorded_at)])
 
 
 def _deployment(row: Row[Any]) -> Deployment:

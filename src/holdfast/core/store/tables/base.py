@@ -213,6 +213,7 @@ ledger_intents = Table(
     Column("leaf", BigInteger, unique=True),
     Column("about", Text),
     Index("ix_ledger_intents_about", "about"),
+    Index("ix_ledger_intents_kind", "kind", "recorded_at"),
     sqlite_autoincrement=True,
 )
 
