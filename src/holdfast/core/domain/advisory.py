@@ -28,11 +28,30 @@ class Advisory:
     versions: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every id this weakness is known by."""
+        return frozenset((self.id, *self.aliases))
+
+    @property
+    def malicious(self) -> bool:
+        """Whether it says that the package is malware (ids of the form MAL-), not that it has a weakness."""
+        return any(name.startswith("MAL-") for name in self.names)
+
 
 @dataclass(frozen=True, slots=True)
 class Technique:
-    """An adversarial technique: MITRE ATLAS id, its name, and our own short paraphrase."""
+    """An adversarial technique: MITRE ATLAS id, its name, and a short summary.
+
+    `parent` is the technique it refines, `tactics` what it serves, `platforms` which kinds of AI it is about,
+    `mitigations` the ATLAS ids of what is known to help.
+    """
 
     id: str
     name: str
     summary: str
+    parent: str | None = None
+    tactics: tuple[str, ...] = ()
+    maturity: str | None = None
+    platforms: tuple[str, ...] = ()
+    mitigations: tuple[str, ...] = ()

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Final, cast
 
 from holdfast.core.domain.advisory import Advisory, Technique
-from holdfast.core.domain.claim import Ceiling
-from holdfast.core.domain.ids import digest
+from holdfast.core.domain.claim import Cause, Ceiling
+from holdfast.core.domain.ids import JSONValue, digest
 from holdfast.core.domain.severity import Scale, Severity
+
+ADVISORY: Final = "advisory"
+TECHNIQUE: Final = "technique"
+INDICATOR: Final = "indicator"
+KINDS: Final = (ADVISORY, TECHNIQUE, INDICATOR)
+
+INTEL: Final = "intel"
+"""The kind of cause that intelligence is, and the kind of target that one item is."""
 
 
 class Tlp(Scale):
@@ -39,7 +48,10 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """Something to look for: `type` is pickle-global, sha256, package, prompt, caller ...; `value` is normalised."""
+    """Something to look for; `value` is normalised.
+
+    `type`: pickle-global (`module.name`, or `module.*`), sha256 (of an artifact), exploited (a CVE seen in attacks).
+    """
 
     type: str
     value: str
@@ -64,4 +76,29 @@ class IntelItem:
     @property
     def uid(self) -> str:
         """The same thing has one uid whoever speaks of it. Never made of a feed's own ids, which change."""
-        return "itl_" + digest([self.kind, self.key]).removeprefix("sha256:")[:32]
+        return uid_of(self.kind, self.key)
+
+    @property
+    def scope(self) -> str:
+        """What one native id may speak of several of: the package of an advisory; empty for the rest."""
+        return self.body.package if isinstance(self.body, Advisory) else ""
+
+
+def uid_of(kind: str, key: str) -> str:
+    """The id of a thing by what it is and its canonical key."""
+    return "itl_" + digest([kind, key]).removeprefix("sha256:")[:32]
+
+
+def revision_of(body: Advisory | Technique | Indicator, *, withdrawn: bool) -> str:
+    """The digest of what is said. Dates and the feed's own numbering are no content: they change by themselves."""
+    return digest([type(body).__name__, cast("JSONValue", asdict(body)), withdrawn])
+
+
+def item_cause(uid: str, feed: str) -> Cause:
+    """What one feed says of one thing, as a cause: another feed that says the same is another one."""
+    return Cause(INTEL, f"{uid}@{feed}")
+
+
+def item_target(uid: str) -> str:
+    """The thing itself as a target, for what holds or frees it."""
+    return f"{INTEL}:{uid}"

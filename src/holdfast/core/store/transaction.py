@@ -12,24 +12,32 @@ from sqlalchemy import Connection
 from holdfast.core.domain import Clock
 from holdfast.core.store.acceptances import Acceptances
 from holdfast.core.store.access import Access
+from holdfast.core.store.alerts import Alerts
 from holdfast.core.store.attempts import Attempts
 from holdfast.core.store.attestations import Attestations
 from holdfast.core.store.backlog import Backlog
 from holdfast.core.store.baselines import Baselines
+from holdfast.core.store.campaigns import Campaigns
 from holdfast.core.store.claims import Claims
+from holdfast.core.store.detector_states import DetectorStates
 from holdfast.core.store.findings import Findings
+from holdfast.core.store.incidents import Incidents
+from holdfast.core.store.intel import Intel
 from holdfast.core.store.intents import Intents
 from holdfast.core.store.judgements import Judgements
 from holdfast.core.store.leases import Leases
 from holdfast.core.store.models import Models
+from holdfast.core.store.notices import Notices
 from holdfast.core.store.observations import Observations
 from holdfast.core.store.outbox import Outbox
 from holdfast.core.store.policies import Policies
 from holdfast.core.store.projections import rebuild
 from holdfast.core.store.reactions import Reactions
+from holdfast.core.store.runs import Runs
 from holdfast.core.store.session import Session
 from holdfast.core.store.sprints import Sprints
 from holdfast.core.store.tickets import Tickets
+from holdfast.core.store.traffic import Traffic
 
 
 class Transaction:
@@ -83,6 +91,10 @@ class Transaction:
         return Intents(self._session)
 
     @cached_property
+    def intel(self) -> Intel:
+        return Intel(self._session)
+
+    @cached_property
     def claims(self) -> Claims:
         return Claims(self._session)
 
@@ -109,6 +121,34 @@ class Transaction:
     @cached_property
     def tickets(self) -> Tickets:
         return Tickets(self._session)
+
+    @cached_property
+    def alerts(self) -> Alerts:
+        return Alerts(self._session)
+
+    @cached_property
+    def campaigns(self) -> Campaigns:
+        return Campaigns(self._session)
+
+    @cached_property
+    def detector_states(self) -> DetectorStates:
+        return DetectorStates(self._session)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        return Traffic(self._session)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        return Incidents(self._session)
+
+    @cached_property
+    def notices(self) -> Notices:
+        return Notices(self._session)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self._session)
 
     @property
     def now(self) -> datetime:
