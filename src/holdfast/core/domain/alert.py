@@ -32,6 +32,19 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """One signal as a campaign remembers it."""
+
+    detector: str
+    entity: str
+    strength: float
+    at: datetime
+    events: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    detail: Mapping[str, JSONValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """Signals on one model that belong together: the same technique, about the same entity, without a long pause."""
 
@@ -47,6 +60,11 @@ class Campaign:
     strength: float
     started_at: datetime
     last_at: datetime
+    entities: tuple[str, ...] = ()
+    """Everything its signals were about, the latest last; `entity` is the first."""
+    evidence: tuple[Evidence, ...] = ()
+    """What began it and what was seen last, at most some dozens."""
+    alerted: bool = False
 
 
 def campaign_id(model: str, technique: str, entity: str, started_at: str) -> str:

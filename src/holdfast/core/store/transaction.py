@@ -31,9 +31,11 @@ from holdfast.core.store.notices import Notices
 from holdfast.core.store.observations import Observations
 from holdfast.core.store.outbox import Outbox
 from holdfast.core.store.policies import Policies
+from holdfast.core.store.producers import Producers
 from holdfast.core.store.projections import rebuild
 from holdfast.core.store.reactions import Reactions
 from holdfast.core.store.runs import Runs
+from holdfast.core.store.segments import EventSegments
 from holdfast.core.store.session import Session
 from holdfast.core.store.sprints import Sprints
 from holdfast.core.store.tickets import Tickets
@@ -149,6 +151,14 @@ class Transaction:
     @cached_property
     def runs(self) -> Runs:
         return Runs(self._session)
+
+    @cached_property
+    def producers(self) -> Producers:
+        return Producers(self._session)
+
+    @cached_property
+    def segments(self) -> EventSegments:
+        return EventSegments(self._session)
 
     @property
     def now(self) -> datetime:
