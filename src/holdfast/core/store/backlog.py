@@ -87,7 +87,9 @@ class Backlog:
     def matching(self, start: str, limit: int = 20) -> list[str]:
         """Ids that begin with `start`."""
         found = backlog_items.c.id.startswith(start, autoescape=True)
-        return list(self._sql.scalars(select(backlog_items.c.id).where(found).order_by(backlog_items.c.id).limit(limit)))
+        return list(
+            self._sql.scalars(select(backlog_items.c.id).where(found).order_by(backlog_items.c.id).limit(limit))
+        )
 
     def rebuild(self) -> int:
         """Derive the items again from the journal; gives their number."""

@@ -31,7 +31,9 @@ class Tickets:
 
     def links(self) -> list[TrackerLink]:
         """The connected trackers, by name."""
-        return [decode(body, TrackerLink) for body in self._sql.scalars(select(trackers.c.body).order_by(trackers.c.name))]
+        return [
+            decode(body, TrackerLink) for body in self._sql.scalars(select(trackers.c.body).order_by(trackers.c.name))
+        ]
 
     def cursor(self, name: str) -> str | None:
         """How far the changes of a tracker were read."""
