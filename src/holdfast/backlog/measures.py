@@ -141,6 +141,12 @@ def days_of(sprint: Sprint, until: datetime) -> list[date]:
     return [sprint.starts + step * DAY for step in range(count + 1)]
 
 
+def last_moment(sprint: Sprint, as_of: datetime) -> datetime:
+    """The moment whose items are a sprint's: `as_of`, or just before it was closed, which sent back what was left."""
+    closed = sprint.closed_at
+    return as_of if closed is None or closed > as_of else closed - timedelta(microseconds=1)
+
+
 def burn_down(sprint: Sprint, entries: Sequence[Entry], as_of: datetime) -> Plot:
     """Points left at the end of each day: not proven, and not even claimed; beside the straight way to nothing."""
     left: list[tuple[float, float]] = []
@@ -149,7 +155,7 @@ def burn_down(sprint: Sprint, entries: Sequence[Entry], as_of: datetime) -> Plot
     position, most = 0, 0
     ordered = sorted(entries, key=lambda entry: (entry.effective_at, entry.sequence))
     for number, day in enumerate(days_of(sprint, as_of)):
-        until = min(end_of(day), as_of)
+        until = min(end_of(day), last_moment(sprint, as_of))
         while position < len(ordered) and ordered[position].effective_at <= until:
             entry = ordered[position]
             items[entry.item] = advance(items.get(entry.item), entry)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from holdfast.backlog.evidence import alerts_of
-from holdfast.backlog.measures import DAY, Measures, burn_down, measure
+from holdfast.backlog.measures import DAY, Measures, burn_down, last_moment, measure
 from holdfast.backlog.ranking import rank_key
 from holdfast.core.domain.backlog import UNDONE, Acceptance, BacklogItem, ItemState, Sprint, Urgency, fold
 from holdfast.core.errors import UsageError
@@ -205,8 +205,8 @@ def item_view(tx: Transaction, item: str, now: datetime | None = None) -> ItemVi
             HistoryRow(said.effective_at, said.recorded_at, said.step.value, found.state.value, said.actor, said.why)
         )
     assert found is not None
-    finding = next((one.finding for one in tx.findings.of(found.model) if one.finding.fingerprint == found.fingerprint))
-    serving = {entry.version for entry in tx.models.history(found.model)} & {tx.models.deployed(found.model)}
+    finding = next(one.finding for one in tx.findings.of(found.model) if one.finding.fingerprint == found.fingerprint)
+    serving = tx.models.deployed(found.model)
     return ItemView(
         as_of=moment,
         item=_rows(tx, [found], moment)[0],
@@ -217,7 +217,7 @@ def item_view(tx: Transaction, item: str, now: datetime | None = None) -> ItemVi
         message=finding.message,
         history=tuple(history),
         occurrences=tuple(
-            OccurrenceRow(one.version, one.present, one.version in serving, one.first_at, one.last_at)
+            OccurrenceRow(one.version, one.present, one.version == serving, one.first_at, one.last_at)
             for one in tx.findings.occurrences(found.fingerprint)
         ),
         alerts=tuple(alert.id for alert in alerts_of(tx, found.fingerprint)),
@@ -231,15 +231,15 @@ def item_view(tx: Transaction, item: str, now: datetime | None = None) -> ItemVi
 def sprints_view(tx: Transaction, now: datetime | None = None) -> SprintsView:
     """Every sprint that exists at `now` (default: the store's present)."""
     moment = now or tx.now
-    items = tx.backlog.as_of(moment)
-    return SprintsView(moment, tuple(_sprint_row(one, items, moment) for one in tx.sprints.all(moment)))
+    rows = (_sprint_row(one, tx.backlog.as_of(last_moment(one, moment)), moment) for one in tx.sprints.all(moment))
+    return SprintsView(moment, tuple(rows))
 
 
 def sprint_view(tx: Transaction, sprint: str, now: datetime | None = None) -> SprintView:
     """One sprint by its id or name. Raises UsageError (HF-BLG-004) where there is none."""
     moment = now or tx.now
     found = find_sprint(tx, sprint)
-    entries = tx.backlog.entries(moment)
+    entries = tx.backlog.entries(last_moment(found, moment))
     items = sorted(fold(entries).values(), key=rank_key)
     mine = [item for item in items if item.sprint == found.id]
     rows = _rows(tx, mine, moment)

@@ -193,29 +193,28 @@ def _ranked(entry: Entry) -> dict[str, Any]:
 def _changes(item: BacklogItem, entry: Entry) -> dict[str, Any]:
     """What a step says besides the state."""
     at, said = entry.effective_at, entry.body
-    match entry.step:
-        case Step.RANKED:
-            return _ranked(entry)
-        case Step.HERE:
-            return {"elsewhere": False, "opened_at": at, "escaped": bool(said.get("escaped")), **_ranked(entry)}
-        case Step.REOPENED:
-            again = item.reopened + (item.state is ItemState.PROVEN)
-            undone = {"sprint": None, "claimed_at": None, "proven_at": None, "proof": None}
-            return {"opened_at": at, "reopened": again, **undone, **_ranked(entry)}
-        case Step.PLANNED:
-            return {"sprint": said["sprint"]}
-        case Step.RELEASED:
-            return {"sprint": None}
-        case Step.STARTED:
-            return {"assignee": said.get("assignee")}
-        case Step.CLAIMED:
-            return {"claimed_at": at}
-        case Step.RETURNED:
-            return {"claimed_at": None}
-        case Step.PROVEN:
-            return {"proven_at": at, "proof": said["proof"]}
-        case _:
-            return {}
+    if entry.step in (Step.RANKED, Step.HERE, Step.REOPENED):
+        return {**_ranked(entry), **_restarted(item, entry)}
+    changes: dict[Step, dict[str, Any]] = {
+        Step.PLANNED: {"sprint": said.get("sprint")},
+        Step.RELEASED: {"sprint": None},
+        Step.STARTED: {"assignee": said.get("assignee")},
+        Step.CLAIMED: {"claimed_at": at},
+        Step.RETURNED: {"claimed_at": None},
+        Step.PROVEN: {"proven_at": at, "proof": said.get("proof")},
+    }
+    return changes.get(entry.step, {})
+
+
+def _restarted(item: BacklogItem, entry: Entry) -> dict[str, Any]:
+    """Where the clock starts (again), and what no longer holds then."""
+    if entry.step is Step.HERE:
+        return {"elsewhere": False, "opened_at": entry.effective_at, "escaped": bool(entry.body.get("escaped"))}
+    if entry.step is Step.REOPENED:
+        undone = {"sprint": None, "claimed_at": None, "proven_at": None, "proof": None}
+        again = item.reopened + (item.state is ItemState.PROVEN)
+        return {"opened_at": entry.effective_at, "reopened": again, "elsewhere": False, **undone}
+    return {}
 
 
 @dataclass(frozen=True, slots=True)
