@@ -101,7 +101,8 @@ class Holdfast:
         return versions
 
     def settle(self) -> None:
-        """Let the loop answer everything that has happened, and give the ledger its leaves."""
+        """Let the loop answer everything that has happened, time included, and give the ledger its leaves."""
+        self.engine.tick()
         self.engine.drain()
         self.ledger.append_pending()
 
