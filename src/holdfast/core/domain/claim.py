@@ -14,7 +14,7 @@ from holdfast.core.domain.ids import JSONValue, digest
 from holdfast.core.domain.severity import Scale
 
 ALLOW = "allow"
-"""The effect by which a person keeps automatic effects from a target; it wins over every one of them."""
+"""The effect by which a person, and only a person, keeps automatic effects from a target."""
 
 PERSON = "person"
 
@@ -93,7 +93,7 @@ def derive(claims: Iterable[Claim], at: datetime) -> tuple[Effect, ...]:
     """The state that the claims in force at `at` amount to, by effect and target. Their order is nothing."""
     groups: dict[tuple[str, str], list[Claim]] = {}
     for claim in claims:
-        if claim.active(at):
+        if claim.active(at) and (claim.effect != ALLOW or claim.cause.kind == PERSON):
             groups.setdefault((claim.effect, claim.target), []).append(claim)
     allowed = {target for (effect, target), _ in groups.items() if effect == ALLOW}
     effects = (_combine(key, group, held=key[1] in allowed) for key, group in sorted(groups.items()))
