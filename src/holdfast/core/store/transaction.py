@@ -21,6 +21,7 @@ from holdfast.core.store.campaigns import Campaigns
 from holdfast.core.store.claims import Claims
 from holdfast.core.store.detector_states import DetectorStates
 from holdfast.core.store.findings import Findings
+from holdfast.core.store.hardenings import Hardenings
 from holdfast.core.store.incidents import Incidents
 from holdfast.core.store.intel import Intel
 from holdfast.core.store.intents import Intents
@@ -83,6 +84,10 @@ class Transaction:
     @cached_property
     def baselines(self) -> Baselines:
         return Baselines(self._session)
+
+    @cached_property
+    def hardenings(self) -> Hardenings:
+        return Hardenings(self._session)
 
     @cached_property
     def outbox(self) -> Outbox:

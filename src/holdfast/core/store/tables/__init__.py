@@ -3,7 +3,7 @@
 One file per group of rooms that write the tables. Importing this package fills `metadata`.
 """
 
-from holdfast.core.store.tables import access, backlog, comply, intel, loop, respond, watch
+from holdfast.core.store.tables import access, backlog, comply, harden, intel, loop, respond, watch
 from holdfast.core.store.tables.base import (
     attempts,
     baselines,
@@ -35,6 +35,7 @@ __all__ = [
     "deployed",
     "deployments",
     "findings",
+    "harden",
     "intel",
     "journal",
     "judgements",
