@@ -79,10 +79,13 @@ class AuthEntry(_Strict):
 
 
 class EndpointEntry(_Strict):
-    """Where the model answers."""
+    """Where the model answers.
+
+    `open-inference-v2`: tensors by the Open Inference Protocol. `json`: POST {"inputs": ...}, any JSON answer.
+    """
 
     url: Annotated[str, Field(pattern=r"^https?://", max_length=2000)]
-    protocol: Literal["open-inference-v2"] = "open-inference-v2"
+    protocol: Literal["open-inference-v2", "json"] = "open-inference-v2"
     auth: AuthEntry | None = None
 
 
