@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from holdfast.core.domain import to_iso
-from holdfast.core.domain.topics import CLAIM_ENDED, EXPIRED
+from holdfast.core.domain.topics import ACCEPTANCE_ENDED, CLAIM_ENDED, EXPIRED
 from holdfast.core.store import Message, Transaction
 from holdfast.loop.reaction import reaction
 from holdfast.loop.turn import Turn
@@ -20,6 +20,9 @@ def publish_expired(tx: Transaction, since: datetime, now: datetime) -> int:
         assert claim.until is not None
         body = {"claim": claim.id, "effect": claim.effect, "target": claim.target}
         published += tx.outbox.publish(CLAIM_ENDED, f"{claim.id}@{to_iso(claim.until)}", body)
+    for acceptance in tx.acceptances.expiring(now):
+        said = {"item": acceptance.item, "why": f"its time was over at {to_iso(acceptance.expires_at)}"}
+        published += tx.outbox.publish(ACCEPTANCE_ENDED, acceptance.id, said)
     return published
 
 
