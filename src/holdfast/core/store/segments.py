@@ -89,6 +89,11 @@ class EventSegments:
         query = select(event_log.c.newest, event_log.c.sealed, event_log.c.sealed_at).where(event_log.c.id == _LOG)
         return LogState(*self._sql.execute(query.with_for_update()).one())
 
+    def state(self) -> LogState | None:
+        """Where the log stands, without holding it; None before the first segment."""
+        row = self._sql.execute(select(event_log.c.newest, event_log.c.sealed, event_log.c.sealed_at)).one_or_none()
+        return None if row is None else LogState(*row)
+
     def newest(self) -> int:
         """The newest sequence; 0 where there is none."""
         return self._sql.scalar(select(event_log.c.newest)) or 0
@@ -193,6 +198,23 @@ class EventSegments:
             .limit(limit)
         )
         return [Seal(*row) for row in self._sql.execute(query)]
+
+    def newest_sealed(self, model: str, until: datetime) -> tuple[SegmentRow, Seal] | None:
+        """The newest segment of a model that the ledger spoke of by then, and the seal that does."""
+        query = (
+            select(segments, event_seals.c.last.label("seal"))
+            .join(event_seals, event_seals.c.last >= segments.c.sequence)
+            .where(
+                segments.c.model == model,
+                segments.c.quarantined.is_(False),
+                event_seals.c.first <= segments.c.sequence,
+                event_seals.c.recorded_at <= until,
+            )
+            .order_by(segments.c.sequence.desc())
+            .limit(1)
+        )
+        row = self._sql.execute(query).one_or_none()
+        return None if row is None else (_row(row), self.seals(row.seal - 1, 1)[0])
 
     def _rows(self, query: Select[Any]) -> list[SegmentRow]:
         return [_row(row) for row in self._sql.execute(query)]
