@@ -62,6 +62,7 @@ def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], outp
     from holdfast.cli.audit import rendered
     from holdfast.cli.judged import audit_report
     from holdfast.gate import decide
+    from holdfast.gate.acceptances import accepted
     from holdfast.gate.picture import picture
     from holdfast.gate.queries import report
 
@@ -69,7 +70,9 @@ def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], outp
     with Holdfast.open(settings) as holdfast:
         with ProgressLine(terminal) as watch:
             judged = _judged(holdfast, asked, watch)
-        decision, audit = decide(judged.judgements), audit_report(holdfast, judged)
+        with holdfast.store.reading() as tx:
+            decision = decide(judged.judgements, accepted(tx, judged.judgements, judged.as_of))
+        audit = audit_report(holdfast, judged)
         _leave_files(holdfast, judged, decision, audit, asked, terminal)
     gated = report(decision, audit)
     placed.write(lambda form: picture(gated) if form.format == "html" else rendered(gated, form, terminal), terminal)

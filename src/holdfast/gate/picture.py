@@ -12,7 +12,7 @@ from holdfast.core.domain import Measurement
 from holdfast.core.report import GateReport, ModelReport
 from holdfast.core.report.escape import html
 from holdfast.core.report.plot import Plot, Series
-from holdfast.core.report.words import label, moment, short
+from holdfast.core.report.words import accepted_lines, label, moment, short
 
 DRAWN: Final = (
     ("evasion.robust_recall", "Caught cases that stay caught", "linf", "largest change, share of a column's range"),
@@ -38,6 +38,7 @@ def picture(report: GateReport) -> str:
         f'<h1>Gate: <span class="{verdict}">{verdict}</span></h1>',
         f"<p>{'Blocked' if report.blocks else 'May go'}, {moment(report)}.</p>",
     ]
+    lines += [f"<p>{html(line)}.</p>" for line in accepted_lines(report)]
     for item in report.models:
         lines += _model(item)
     return "\n".join([*lines, "</body></html>", ""])

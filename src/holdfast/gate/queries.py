@@ -49,7 +49,9 @@ def standings(tx: Transaction, as_of: datetime, models: Iterable[str] | None = N
 
 def report(decision: Decision, audit: AuditReport) -> GateReport:
     """The report of a gate run. The audit's models are those the decision is about, in its order."""
-    return GateReport(audit, decision.verdict, decision.blocks, decision.exit_code, decision.valid_until)
+    return GateReport(
+        audit, decision.verdict, decision.blocks, decision.exit_code, decision.valid_until, decision.accepted
+    )
 
 
 def worst_first(models: Sequence[ModelReport]) -> tuple[ModelReport, ...]:

@@ -109,6 +109,18 @@ class AuditReport:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptedFinding:
+    """A finding that is let pass for a while: the rule it breaks, who owns the risk, who approved it, until when."""
+
+    model: str
+    fingerprint: str
+    rule: str
+    owner: str
+    approver: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class GateReport:
     """An audit and what was decided on it."""
 
@@ -117,6 +129,7 @@ class GateReport:
     blocks: bool
     exit_code: int
     valid_until: datetime | None
+    accepted: tuple[AcceptedFinding, ...] = ()
 
     @property
     def as_of(self) -> datetime:

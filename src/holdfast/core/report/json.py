@@ -7,7 +7,15 @@ import math
 from typing import Final
 
 from holdfast.core.domain import Fact, Finding, JSONValue, Measurement, Reason, to_iso
-from holdfast.core.report.documents import AuditReport, CheckResult, FileRow, GateReport, ModelReport, Report
+from holdfast.core.report.documents import (
+    AcceptedFinding,
+    AuditReport,
+    CheckResult,
+    FileRow,
+    GateReport,
+    ModelReport,
+    Report,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -28,6 +36,7 @@ def as_document(report: Report) -> dict[str, JSONValue]:
             "verdict": report.verdict.value,
             "reasons": [_reason(item) for item in report.reasons],
             "valid_until": None if report.valid_until is None else to_iso(report.valid_until),
+            **({"accepted": [_accepted(item) for item in report.accepted]} if report.accepted else {}),
             "models": _models(report),
         }
     return {"schema_version": SCHEMA_VERSION, "files": [_file(row) for row in report.files]}
@@ -47,6 +56,17 @@ def _model(item: ModelReport, *, judged: bool) -> JSONValue:
     value["results"] = [_result(result) for result in item.results]
     value["findings"] = [_finding(finding) for finding in item.findings]
     return value
+
+
+def _accepted(item: AcceptedFinding) -> JSONValue:
+    return {
+        "model": item.model,
+        "rule": item.rule,
+        "fingerprint": item.fingerprint,
+        "owner": item.owner,
+        "approver": item.approver,
+        "until": to_iso(item.until),
+    }
 
 
 def _reason(item: Reason) -> JSONValue:

@@ -8,7 +8,7 @@ from typing import Final
 from holdfast.core.domain import Measurement
 from holdfast.core.report.documents import AuditReport, GateReport, ModelReport, Report, ScanReport
 from holdfast.core.report.escape import markdown
-from holdfast.core.report.words import label, moment, number, short, spent
+from holdfast.core.report.words import accepted_lines, label, moment, number, short, spent
 
 _MARKS: Final = {
     "passed": "✅",
@@ -53,6 +53,7 @@ def _gate(report: GateReport) -> Iterable[str]:
     yield ""
     yield f"{'Blocked' if report.blocks else 'May go'}, {moment(report)}."
     yield ""
+    yield from (line for said in accepted_lines(report) for line in (markdown(said) + ".", ""))
     for item in report.models:
         yield f"### {markdown(item.model)}: {_marked(item.judgement.verdict.value)}"
         yield ""

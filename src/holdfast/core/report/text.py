@@ -9,7 +9,7 @@ from typing import Final
 
 from holdfast.core.report.documents import AuditReport, FileRow, GateReport, ModelReport, Report, ScanReport
 from holdfast.core.report.escape import visible
-from holdfast.core.report.words import label, moment, short, shows, size, spent
+from holdfast.core.report.words import accepted_lines, label, moment, short, shows, size, spent
 
 _STYLES: Final = {
     "failed": "bold red",
@@ -134,6 +134,7 @@ def _gate(report: GateReport, page: Page) -> Iterable[str]:
             if reason.next_command:
                 yield f"    next: {visible(reason.next_command)}"
         yield ""
+    yield from (f"  {visible(line)}" for line in accepted_lines(report))
     yield _gate_line(report, page)
 
 

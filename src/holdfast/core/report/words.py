@@ -72,6 +72,15 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
+def accepted_lines(report: GateReport) -> list[str]:
+    """Who lets which finding pass, and until when."""
+    return [
+        f"accepted  {item.model} {item.rule}: {item.owner} owns the risk, {item.approver} approved it, "
+        f"until {_seconds(item.until)}"
+        for item in report.accepted
+    ]
+
+
 def moment(report: AuditReport | GateReport) -> str:
     """`as of …, valid until …`, in whole seconds; an end that is past already is among the reasons instead."""
     until = report.valid_until if isinstance(report, GateReport) else None
