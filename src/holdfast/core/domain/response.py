@@ -26,7 +26,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One directive that a run gives: `effect` on `target`.
+    """One directive that a run gives: `effect` on `target`, for `lasts_s` or, where that is given, `until` a moment.
 
     `asked`: it is to be enforced, once `needs` people have approved; until then, and otherwise, it is only noted.
     """
@@ -40,6 +40,7 @@ class Order:
     body: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What kept it from going further, in words: a cap, a ceiling, an approval it waits for."""
+    until: datetime | None = None
 
 
 class RunState(StrEnum):
@@ -93,8 +94,8 @@ class Run:
         return max(self.started_at, self.approvals[order.needs - 1].at) if waited else self.started_at
 
     def ends(self, order: Order) -> datetime:
-        """The order's own end."""
-        return self.begins(order) + timedelta(seconds=order.lasts_s)
+        """The order's own end. A span counts from when the order is enforced."""
+        return order.until or self.begins(order) + timedelta(seconds=order.lasts_s)
 
     def claim(self, order: Order) -> Claim:
         """The claim that an order is now. What is only noted has the lowest ceiling, so that what is enforced leads."""

@@ -45,14 +45,14 @@ class Incidents:
             classified_at=incident.classified_at or self._session.now,
         )
         self._put(changed)
-        self._tell("incident.classified", changed, {"as": as_.value, "by": by})
+        self._tell("incident.classified", changed, {"as": as_.value})
         return changed
 
     def close(self, incident: Incident, by: str, reason: str) -> Incident:
         """Close it, with the reason."""
         changed = replace(incident, closed_at=self._session.now, closed_by=by, reason=reason)
         self._put(changed)
-        self._tell("incident.closed", changed, {"by": by})
+        self._tell("incident.closed", changed, {})
         return changed
 
     def find(self, incident_id: str, *, hold: bool = False) -> Incident | None:

@@ -77,14 +77,14 @@ class Notices:
             last_error=known.last_error,
         )
 
-    def failed(self, sink: str, error: str) -> None:
-        """Note that a sink did not take a notice, and why."""
+    def failed(self, sink: str, error: str, *, refused: bool = False) -> None:
+        """Note that a sink did not take a notice, and why. `refused`: it works, but did not want this one."""
         known = self._record(sink)
         self._put(
             sink,
             delivered=known.delivered,
             withheld=known.withheld,
-            failures=known.failures + 1,
+            failures=known.failures + (not refused),
             delivered_at=known.delivered_at,
             failed_at=self._session.now,
             last_error=storable(error)[:MAX_ERROR],
