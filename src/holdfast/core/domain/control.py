@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 
@@ -52,6 +52,11 @@ class Clause:
     applies: str
     fresh: timedelta | None
     evidence: tuple[str, ...]
+    title: str = ""
+    since: date | None = None
+    """From when it binds, how that date stands (in force, adopted, ...), and how that was checked."""
+    since_status: str = ""
+    since_verified: str = ""
 
     @property
     def id(self) -> str:

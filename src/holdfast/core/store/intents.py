@@ -56,13 +56,19 @@ class Intents:
 
         `about` is the id of what it speaks of (a judgement's key, a claim's id), by which its leaf is found again.
         """
+        return self.add_all([(kind, body, about)])[0]
+
+    def add_all(self, said: Sequence[tuple[str, Mapping[str, Any], str | None]]) -> list[str]:
+        """`add` for many at once: kind, body and what it is about, in order."""
         now = self._session.now
-        intent_id = new_id("int", self._session.clock)
-        entry = _entry(intent_id, kind, body, to_iso(now))
-        self._sql.execute(
-            insert(ledger_intents).values(id=intent_id, kind=kind, entry=entry, recorded_at=now, about=about)
-        )
-        return intent_id
+        rows = []
+        for kind, body, about in said:
+            intent_id = new_id("int", self._session.clock)
+            entry = _entry(intent_id, kind, body, to_iso(now))
+            rows.append({"id": intent_id, "kind": kind, "entry": entry, "recorded_at": now, "about": about})
+        for chunk in chunks(rows):
+            self._sql.execute(insert(ledger_intents), list(chunk))
+        return [row["id"] for row in rows]
 
     def pending(self, limit: int) -> list[tuple[int, bytes]]:
         """Sequence and entry of intents that have no leaf, in the order they were written."""
@@ -119,6 +125,12 @@ class Intents:
             ledger_intents.c.kind.in_(list(kinds)), ledger_intents.c.recorded_at <= until
         )
         return [_read(row) for row in self._sql.execute(query.order_by(ledger_intents.c.sequence))]
+
+    def newest_about(self, subject: str, until: datetime) -> Entry | None:
+        """The newest entry about something that was written no later than `until`."""
+        query = select(ledger_intents).where(ledger_intents.c.about == subject, ledger_intents.c.recorded_at <= until)
+        row = self._sql.execute(query.order_by(ledger_intents.c.sequence.desc()).limit(1)).one_or_none()
+        return None if row is None else _read(row)
 
     def last(self, until: datetime) -> Entry | None:
         """The newest entry that has its leaf and was written no later than `until`."""

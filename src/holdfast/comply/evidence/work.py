@@ -1,0 +1,88 @@
+"""Evidence out of the backlog, the intelligence and the hardening: what was found gets done, what is new gets used."""
+
+from __future__ import annotations
+
+from holdfast.comply.evidence.answer import Answer, weigh
+from holdfast.comply.evidence.books import Books, ModelBooks, entry_evidence
+from holdfast.comply.evidence.kinds import Asked, evidence
+from holdfast.core.domain import to_iso
+from holdfast.core.domain.backlog import BacklogItem, ItemState
+from holdfast.core.domain.control import Evidence, State
+from holdfast.core.store.intents import Entry
+
+
+@evidence(
+    "backlog",
+    "Findings are ranked and closed in time; exceptions are approved and end.",
+    themes=("closure", "exceptions"),
+)
+def backlog(asked: Asked) -> Answer:
+    """`closure`: nothing is overdue. `exceptions`: each accepted finding was approved by a second person and ends."""
+    books, as_of = asked.books, asked.books.books.as_of
+    if asked.theme == "exceptions":
+        return _exceptions(asked)
+    found = [_item(books, item) for item in books.items]
+    if not found and books.judgement is not None and not books.judgement.findings:
+        found = [books.judged(asked.query, "no finding on the version in service: nothing to close", supports=True)]
+    lacking = (
+        "findings are not in the backlog" if books.judgement is not None else "the model was not judged until then"
+    )
+    return weigh(asked.query, found, as_of=as_of, fresh=asked.clause.fresh, lacking=lacking)
+
+
+def _item(books: ModelBooks, item: BacklogItem) -> Evidence:
+    as_of = books.books.as_of
+    at = item.changed_at or item.opened_at
+    if item.state is ItemState.PROVEN:
+        words, holds = f"proven by the same check on {to_iso(item.proven_at or at)}: {item.title}", True
+    elif item.state is ItemState.ACCEPTED:
+        words, holds = f"accepted for a while: {item.title}", True
+    else:
+        words, holds = (
+            f"{item.state}, {item.rank.urgency}, due {to_iso(item.due_at)}: {item.title}",
+            as_of <= item.due_at,
+        )
+    entry = books.books.newest_about(item.id)
+    recorded, leaf = (at, None) if entry is None else (entry.recorded_at, entry.leaf)
+    # An item that waits in time is looked after today; a date of its own would make it stale by waiting.
+    dated = at if item.state is ItemState.PROVEN else as_of
+    return Evidence("backlog:closure", books.model.name, words[:400], holds, dated, recorded, item.id, leaf)
+
+
+def _exceptions(asked: Asked) -> Answer:
+    books = asked.books
+    if not books.acceptances:
+        return Answer(asked.query, State.NOT_APPLICABLE, "no finding of this model is accepted")
+    found = []
+    for one in books.acceptances:
+        entry = books.books.newest_about(one.id)
+        words = f"accepted by {one.owner}, approved by {one.approver}, until {to_iso(one.expires_at)}: {one.reason}"
+        at, leaf = one.approved_at or one.requested_at, None if entry is None else entry.leaf
+        holds = one.approver not in (None, one.owner)
+        found.append(Evidence(asked.query, books.model.name, words[:400], holds, at, at, one.id, leaf))
+    return weigh(asked.query, found, as_of=books.books.as_of, fresh=asked.clause.fresh, lacking="")
+
+
+@evidence("intel", "Threat intelligence arrives and is acted upon.", themes=("fresh", "reactions"))
+def intel(asked: Asked) -> Answer:
+    """`fresh`: the newest answer of a feed. `reactions`: the newest effect that a feed had."""
+    books = asked.books.books
+    entries = _heard(books) if asked.theme == "fresh" else _caused(books)
+    lacking = "no feed was ever imported" if asked.theme == "fresh" else "intelligence had no effect yet"
+    found = [entry_evidence(entries[-1], asked.query, _words(entries, asked.theme))] if entries else []
+    return weigh(asked.query, found, as_of=books.as_of, fresh=asked.clause.fresh, lacking=lacking)
+
+
+def _heard(books: Books) -> list[Entry]:
+    return books.entries("intel.imported", "intel.refreshed")
+
+
+def _caused(books: Books) -> list[Entry]:
+    return [entry for entry in books.entries("claim.made") if str(entry.body.get("cause", "")).startswith("intel:")]
+
+
+def _words(entries: list[Entry], theme: str) -> str:
+    body = entries[-1].body
+    if theme == "fresh":
+        return f"feed {body.get('feed', '')} answered"
+    return f"{len(entries):,} effects of intelligence, the newest: {body.get('effect')} on {body.get('target')}"
