@@ -49,7 +49,7 @@ def judge_required(check: str, evidence: Evidence) -> Outcome:
 
 def judge_results(age: timedelta, evidence: Evidence) -> Outcome:
     """No result is older than `age`."""
-    stale = sorted({item.check for item in evidence.records if evidence.as_of >= item.recorded_at + age})
+    stale = sorted({item.check for item in evidence.taken if evidence.as_of >= item.recorded_at + age})
     if not stale:
         return Outcome.passed("fresh-results")
     why = f"results older than {format_duration(age)}: {', '.join(stale)}"
@@ -87,6 +87,6 @@ def valid_until(
     evidence: Evidence, intel: Snapshot, results_age: timedelta | None, intel_age: timedelta | None
 ) -> datetime | None:
     """The first moment at which something demanded fresh is not; None where nothing is."""
-    ends = [item.recorded_at + results_age for item in evidence.records] if results_age is not None else []
+    ends = [item.recorded_at + results_age for item in evidence.taken] if results_age is not None else []
     ends += [intel.dated + intel_age] if intel_age is not None else []
     return min(ends, default=None)

@@ -7,14 +7,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from holdfast.core.domain import Attempt, Fact, JSONValue, Measurement, Model, ModelVersion, Recorded, Status, digest
+from holdfast.core.domain.alert import CAMPAIGN_CHECK
 
 SKEW = timedelta(minutes=5)
 """How far the clocks of two machines may differ before a record counts as written after the moment of judgement."""
+
+ARRIVING: Final = frozenset({CAMPAIGN_CHECK})
+"""Checks that nobody takes: what they see arrives by itself, so it cannot be missing and does not grow old."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,11 @@ class Evidence:
         known = (item for item in self.subject.observations if self._known(item.recorded_at))
         seen = {(item.key, item.check, item.recorded_at): item for item in known}
         return tuple(seen[key] for key in sorted(seen))
+
+    @property
+    def taken(self) -> tuple[Recorded, ...]:
+        """The records of checks that somebody takes, and can take again."""
+        return tuple(item for item in self.records if item.check not in ARRIVING)
 
     @cached_property
     def later(self) -> tuple[Recorded, ...]:
