@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from holdfast.core.domain.ids import JSONValue, digest
 from holdfast.core.domain.severity import Severity
@@ -41,7 +42,7 @@ class Evidence:
     at: datetime
     events: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
-    detail: Mapping[str, JSONValue] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
