@@ -1,12 +1,14 @@
 """Small plots as SVG: bars, lines and dots, without scripts, fonts or colours that carry the meaning alone.
 
 Every plot has a title and a description for screen readers, and a table twin that holds the same numbers.
-The same input always gives the same bytes.
+The same input always gives the same bytes. In a page with light and dark colours of its own, `svg(themed=True)` takes
+them from the page's custom properties (`--plot-page`, `--plot-ink`, ...) instead of the fixed ones.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -18,6 +20,14 @@ HEIGHT: Final = 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 20, 40, 56
 _DASHES: Final = (("", "solid"), ("6 3", "dashed"), ("2 3", "dotted"), ("8 3 2 3", "dash-dotted"))
 _INKS: Final = ("#1d4e89", "#b3541e", "#2e7d32", "#6a1b9a")
+_VARIABLES: Final = {
+    "#ffffff": "--plot-page",
+    "#111111": "--plot-ink",
+    "#333333": "--plot-text",
+    "#dddddd": "--plot-grid",
+    "#8a1c1c": "--plot-limit",
+    **{ink: f"--plot-{number}" for number, ink in enumerate(_INKS, 1)},
+}
 MAX_SERIES: Final = 4
 MAX_POINTS: Final = 2_000
 
@@ -54,8 +64,11 @@ class Plot:
         if not all(math.isfinite(value) for point in points for value in point):
             raise ValueError("a plot holds finite numbers only")
 
-    def svg(self) -> str:
-        """The picture, as text to save or to put into a page."""
+    def svg(self, *, themed: bool = False) -> str:
+        """The picture, as text to save or to put into a page; `themed`: in the colours of that page."""
+        return _themed(self._svg()) if themed else self._svg()
+
+    def _svg(self) -> str:
         frame = _Frame.of(self)
         head = f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html(self.title)}"'
         body = [*_axes(self, frame), *_limit(self, frame)]
@@ -111,6 +124,11 @@ class _Frame:
     def y(self, value: float) -> float:
         share = (value - self.low_y) / (self.high_y - self.low_y)
         return round(HEIGHT - _BOTTOM - share * (HEIGHT - _TOP - _BOTTOM), 2)
+
+
+def _themed(svg: str) -> str:
+    """Fixed colours as custom properties. Text cannot look like an attribute: its quotes are escaped."""
+    return re.sub(r'(?<=(?:fill|roke)=")#[0-9a-f]{6}(?=")', lambda found: f"var({_VARIABLES[found[0]]})", svg)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
