@@ -136,9 +136,11 @@ class Holdfast:
         with self.store.reading() as tx:
             return self._known(tx)
 
-    def _known(self, tx: Transaction) -> Snapshot:  # noqa: ARG002
+    def _known(self, tx: Transaction) -> Snapshot:
+        from holdfast.intel.effective import snapshot
+
         file = self.settings.intel
-        return Snapshot.builtin() if file is None else Snapshot.load(file)
+        return (snapshot(tx) or Snapshot.builtin()) if file is None else Snapshot.load(file)
 
     @cached_property
     def engine(self) -> Engine:

@@ -18,7 +18,10 @@ class VersionRange:
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """A weakness of one package; `ranges` and `versions` say which releases it is in."""
+    """A weakness of one package; `ranges` and `versions` say which releases it is in.
+
+    Not `rated`: nobody has said how grave it is, and `severity` is what we take it for until then.
+    """
 
     id: str
     package: str
@@ -27,6 +30,7 @@ class Advisory:
     ranges: tuple[VersionRange, ...] = ()
     versions: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
+    rated: bool = True
 
     @property
     def names(self) -> frozenset[str]:

@@ -34,7 +34,8 @@ class Tlp(Scale):
 class Feed:
     """A source of intelligence, how far it is trusted, and what it may cause without a person.
 
-    `trust` is 0 to 100. `max_age` is how long silence is normal; a feed silent for longer is stale.
+    `trust` is 0 to 100. `max_age` is how long silence is normal; a feed silent for longer is stale. `key` is the
+    public key (PEM) that has to have signed what it says; None where nobody signs.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Feed:
     ceiling: Ceiling
     tlp: Tlp
     max_age: timedelta
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,7 @@ def _key(evidence: Evidence, policy: Policy, intel: Snapshot, baseline: Baseline
         "observations": [list(item) for item in sorted(given)],
         "attempts": sorted([item.key, item.check, item.number, item.reason] for item in evidence.failures),
         "policy": policy.digest,
-        "intel": intel.digest,
+        "intel": [intel.digest, to_iso(intel.dated)],
         "baseline": None if baseline is None else [baseline.source, baseline.digest],
         "as_of": to_iso(evidence.as_of),
     }

@@ -44,6 +44,11 @@ class FeedState:
     fault: str | None
     cursor: Mapping[str, Any]
 
+    @property
+    def gives(self) -> frozenset[str]:
+        """The kinds of items it has given."""
+        return frozenset(self.cursor.get("gives", ()))
+
     def stale(self, now: datetime) -> bool:
         """Whether the feed has been silent for longer than is normal. One that never answered is."""
         return self.last_ok is None or now >= self.last_ok + self.feed.max_age
@@ -93,6 +98,7 @@ class Intel:
         if known is not None:
             self._sql.execute(update(intel_feeds).where(intel_feeds.c.id == feed.id).values(body=encode(feed)))
             return False
+        self.touch()
         row = {"id": feed.id, "body": encode(feed), "cursor": "{}", "added_at": self._session.now}
         return self._session.insert_new(intel_feeds, row)
 
@@ -193,6 +199,11 @@ class Intel:
             for alias, uid in self._sql.execute(query.where(intel_aliases.c.alias.in_(chunk))):
                 found.setdefault(alias, set()).add(uid)
         return found
+
+    def with_keys(self, keys: Iterable[str]) -> set[str]:
+        """The uids of the things with one of these canonical keys."""
+        query = select(intel_items.c.uid).where(intel_items.c.key.in_(sorted(set(keys)))).distinct()
+        return set(self._sql.scalars(query))
 
     # Names.
 

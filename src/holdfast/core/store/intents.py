@@ -61,7 +61,7 @@ class Intents:
     def add_all(self, said: Sequence[tuple[str, Mapping[str, Any], str | None]]) -> list[str]:
         """`add` for many at once: kind, body and what it is about, in order."""
         now = self._session.now
-        rows = []
+        rows: list[dict[str, Any]] = []
         for kind, body, about in said:
             intent_id = new_id("int", self._session.clock)
             entry = _entry(intent_id, kind, body, to_iso(now))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Row, Select, insert, select
 
 from holdfast.core.domain import Judgement, Status, Verdict
 from holdfast.core.store.codec import decode, encode
 from holdfast.core.store.projections import project_judgement
-from holdfast.core.store.session import Session
+from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import deployed, judgements, observation_targets, observations, standings
 
 
@@ -90,6 +91,52 @@ class Judgements:
             .limit(1)
         )
         return sorted({*serving, *self._sql.scalars(newest)})
+
+    def currents(self, models: Iterable[str] | None = None) -> dict[str, frozenset[str]]:
+        """`current` of all models that were judged or serve, or of the given ones, by name."""
+        wanted = None if models is None else sorted(set(models))
+        found: dict[str, set[str]] = {}
+        for row in self._places(select(deployed.c.model, deployed.c.version), deployed.c.model, wanted):
+            found.setdefault(row.model, set()).add(row.version)
+        columns = (standings.c.model, standings.c.version, standings.c.effective_at, standings.c.sequence)
+        newest: dict[str, tuple[datetime, int, str]] = {}
+        for row in self._places(select(*columns), standings.c.model, wanted):
+            mine = (row.effective_at, row.sequence, row.version)
+            newest[row.model] = max(newest.get(row.model, mine), mine)
+        for model, (_, _, version) in newest.items():
+            found.setdefault(model, set()).add(version)
+        return {model: frozenset(versions) for model, versions in found.items()}
+
+    def _places(self, query: Select[Any], column: Any, wanted: Sequence[str] | None) -> Iterator[Row[Any]]:
+        if wanted is None:
+            yield from self._sql.execute(query)
+            return
+        for chunk in chunks(wanted):
+            yield from self._sql.execute(query.where(column.in_(chunk)))
+
+    def standing_now(self, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], tuple[Judgement, Inputs]]:
+        """The judgement by which each of these versions stands, and what it was made from."""
+        wanted = set(places)
+        query = select(standings.c.model, standings.c.version, judgements.c.body, judgements.c.inputs).join(
+            judgements, judgements.c.sequence == standings.c.sequence
+        )
+        found = {}
+        for row in self._places(query, standings.c.model, sorted({model for model, _ in wanted})):
+            if (row.model, row.version) in wanted:
+                found[row.model, row.version] = decode(row.body, Judgement), decode(row.inputs, Inputs)
+        return found
+
+    def waning(self, now: datetime) -> list[str]:
+        """Models with a standing that is undecided, or more than half of whose time is over, by name."""
+        columns = (standings.c.model, standings.c.verdict, standings.c.effective_at, standings.c.valid_until)
+        rows = self._sql.execute(select(*columns))
+        return sorted(
+            {
+                model
+                for model, verdict, since, until in rows
+                if verdict == Verdict.UNKNOWN.value or (until is not None and now >= since + (until - since) / 2)
+            }
+        )
 
     def expiring(self, since: datetime, until: datetime) -> list[tuple[str, str, str]]:
         """(model, version, judgement key) of standings whose time ended after `since` and no later than `until`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from holdfast.core.store.codec import decode, encode
 from holdfast.core.store.intents import Intents
 from holdfast.core.store.outbox import Outbox
 from holdfast.core.store.projections import project_deployment
-from holdfast.core.store.session import Session
+from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import deployed, deployments, model_versions, models
 from holdfast.core.store.tables.comply import declarations
 
@@ -126,6 +126,33 @@ class Models:
             .order_by(model_versions.c.recorded_at, model_versions.c.digest)
         )
         return [ModelVersion(*row) for row in self._sql.execute(query)]
+
+    def with_digests(self, digests: Iterable[str]) -> dict[str, list[tuple[str, str, str]]]:
+        """(model, version, digest) of every version whose artifact has one of these digests, by digest."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for chunk in chunks(sorted(digests)):
+            query = select(model_versions.c.model, model_versions.c.digest).where(model_versions.c.digest.in_(chunk))
+            for model, digest_ in self._sql.execute(query.order_by(model_versions.c.model)):
+                found.setdefault(digest_, []).append((model, digest_, digest_))
+        return found
+
+    def find_many(self, names: Iterable[str]) -> dict[str, Model]:
+        """The registered models among `names`, by name."""
+        found: dict[str, Model] = {}
+        for chunk in chunks(names):
+            query = select(models.c.name, models.c.body).where(models.c.name.in_(chunk))
+            found.update((name, decode(body, Model)) for name, body in self._sql.execute(query))
+        return found
+
+    def deployed_many(self, names: Iterable[str], environment: str = PRODUCTION) -> dict[str, str]:
+        """The version of each of `names` that serves in `environment` now."""
+        found: dict[str, str] = {}
+        for chunk in chunks(names):
+            query = select(deployed.c.model, deployed.c.version).where(
+                deployed.c.model.in_(chunk), deployed.c.environment == environment
+            )
+            found.update((model, version) for model, version in self._sql.execute(query))
+        return found
 
     def manifest(self, model: str, version: str) -> dict[str, Any] | None:
         """What the manifest said when the version was registered."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Final
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, Select, func, select
 
 from holdfast.core.domain import Observation, Recorded
 from holdfast.core.store.codec import decode, encode_observation
@@ -86,6 +87,31 @@ class Observations:
         )
         return [(row.model, row.version, row.value) for row in self._sql.execute(query)]
 
+    def with_facts(self, kind: str, stems: Iterable[str]) -> dict[str, list[tuple[str, str, str]]]:
+        """`with_fact` for many stems at once, by stem. A stem `name.*` asks for all that begins with `name.`."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        exact = sorted(stem for stem in stems if not stem.endswith(".*"))
+        for chunk in chunks(exact):
+            for row in self._sql.execute(_holders(kind).where(fact_index.c.stem.in_(chunk))):
+                found.setdefault(row.stem, []).append((row.model, row.version, row.value))
+        for stem in sorted(set(stems) - set(exact)):
+            begins = fact_index.c.stem.startswith(stem.removesuffix("*"), autoescape=True)
+            rows = self._sql.execute(_holders(kind).where(begins))
+            found[stem] = [(row.model, row.version, row.value) for row in rows]
+        return found
+
+    def of_many(self, versions: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[Recorded]]:
+        """`of` for many model versions at once; what several share is read once."""
+        wanted = set(versions)
+        keys: dict[tuple[str, str], list[str]] = {place: [] for place in wanted}
+        for chunk in chunks(sorted({model for model, _ in wanted})):
+            query = select(observation_targets).where(observation_targets.c.model.in_(chunk))
+            for row in self._sql.execute(query):
+                if (row.model, row.version) in keys:
+                    keys[row.model, row.version].append(row.key)
+        known = self.find(sorted({key for listed in keys.values() for key in listed}))
+        return {place: _ordered(place, (known[key] for key in listed)) for place, listed in keys.items()}
+
     def _index(self, recorded: Recorded) -> None:
         found = {(fact.kind, str(fact.value)) for fact in recorded.observation.facts if fact.kind in INDEXED}
         rows = [
@@ -99,6 +125,23 @@ class Observations:
     def count(self) -> int:
         """How many observations are kept."""
         return self._sql.scalar(select(func.count()).select_from(observations)) or 0
+
+
+def _holders(kind: str) -> Select[Any]:
+    """Who holds a fact of this kind."""
+    return (
+        select(observation_targets.c.model, observation_targets.c.version, fact_index.c.value, fact_index.c.stem)
+        .join(fact_index, fact_index.c.key == observation_targets.c.key)
+        .where(fact_index.c.kind == kind)
+        .distinct()
+        .order_by(observation_targets.c.model, observation_targets.c.version, fact_index.c.value)
+    )
+
+
+def _ordered(place: tuple[str, str], seen: Iterable[Recorded]) -> list[Recorded]:
+    model, version = place
+    own = (one if (one.model, one.version) == place else replace(one, model=model, version=version) for one in seen)
+    return sorted(own, key=lambda one: (one.check, one.recorded_at, one.key))
 
 
 def _recorded(row: Row[Any], model: str, version: str) -> Recorded:

@@ -47,6 +47,16 @@ class Outbox:
         }
         return self._session.insert_new(outbox, row)
 
+    def publish_all(self, topic: str, messages: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        """`publish` for many at once: cause and body, in order."""
+        now = self._session.now
+        rows = (
+            {"topic": topic, "cause": cause, "body": encode(body), "published_at": now, "deliveries": 0}
+            for cause, body in messages
+        )
+        for chunk in chunks(rows):
+            self._sql.execute(self._session.insert(outbox).on_conflict_do_nothing(), list(chunk))
+
     def claim_batch(
         self, owner: str, *, topics: Sequence[str] | None = None, limit: int = 100, ttl_s: float = 60.0
     ) -> list[Message]:

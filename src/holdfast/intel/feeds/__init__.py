@@ -1,0 +1,1 @@
+"""The formats that feeds come in, one file each."""
