@@ -120,7 +120,9 @@ _READERS: Final[dict[str, str]] = {
     "safetensors": "tensors:read_safetensors",
     **dict.fromkeys(("xgboost-json", "xgboost-ubj", "lightgbm-text"), "boosters:read"),
     "onnx": "onnx:read",
-    **dict.fromkeys(("other", "empty", "json"), "plain:read"),
+    "gguf": "gguf:read",
+    **dict.fromkeys(("other", "empty"), "plain:read"),
+    "json": "hubconfig:read",
     "executable": "plain:read_executable",
 }
 """Where the reader of a format is: module of holdfast.scan.formats, and function. Loaded when first met."""

@@ -11,6 +11,7 @@ from typing import Final
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import escapes
 from holdfast.core.formats.protobuf import BYTES, Field, fields
+from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 STANDARD: Final = frozenset(
@@ -90,4 +91,17 @@ def _tensor(message: Window, found: list[Field], seen: Seen, at: int) -> None:
         seen.add("malformed", "a tensor kept outside, without saying where", at)
 
 
-_LOOK: Final[dict[int, Callable[[Window, list[Field], Seen, int], None]]] = {_NODE: _node, _TENSOR: _tensor}
+def _model(message: Window, found: list[Field], seen: Seen, at: int) -> None:  # noqa: ARG001
+    """`metadata_props` (14) is a list of key and value: free text."""
+    for field in found:
+        if field.number == 14 and field.wire == BYTES:
+            entry = message.part(field.offset, field.size)
+            pair = list(fields(entry))
+            read_signs(f"{_text(entry, pair, 1)}: {_text(entry, pair, 2)}", seen, member="metadata")
+
+
+_LOOK: Final[dict[int, Callable[[Window, list[Field], Seen, int], None]]] = {
+    _MODEL: _model,
+    _NODE: _node,
+    _TENSOR: _tensor,
+}

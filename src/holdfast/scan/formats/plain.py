@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.containers_zip import find_end
+from holdfast.scan.formats.signs import MAX_TEXT, read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 
@@ -13,11 +14,17 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
     tag = window.find(b"!!python/")
     if tag >= 0:
         seen.add("yaml-tag", window.read(tag, 60).decode("utf-8", "replace").split()[0], tag)
+    if _is_text(window):
+        read_signs(window.read(0, MAX_TEXT).decode("utf-8", "replace"), seen)
     if find_end(window) >= 0:
         behind = inspector.inspect(window, depth + 1, kind="zip")
         seen.facts += behind.facts
         seen.parsed, seen.skipped, seen.unread = behind.parsed, behind.skipped, behind.unread
         seen.add("polyglot", "an archive behind other content", 0)
+
+
+def _is_text(window: Window) -> bool:
+    return b"\0" not in window.read(0, 4096)
 
 
 def read_executable(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001

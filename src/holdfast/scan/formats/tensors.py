@@ -14,6 +14,7 @@ from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.pickle import read_pickles
 from holdfast.core.formats.sniff import MAX_HEADER
 from holdfast.scan.formats.pickles import moved
+from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_NPY_HEADER: Final = 1 << 20
@@ -104,7 +105,7 @@ def read_safetensors(inspector: Inspector, window: Window, seen: Seen, depth: in
     start = 8 + length
     if length > MAX_HEADER or start > len(window):
         raise Fault("truncated", f"a header of {length:,} bytes", 0)
-    header = _header(window.read(8, length))
+    header = _header(window.read(8, length), seen)
     seen.parsed = start
     reached = 0
     for begin, end, name, size in sorted(_tensor(name, entry) for name, entry in header.items()):
@@ -119,7 +120,7 @@ def read_safetensors(inspector: Inspector, window: Window, seen: Seen, depth: in
         raise Fault("trailing-bytes", f"{left - reached:,} bytes behind the tensors", start + reached)
 
 
-def _header(raw: bytes) -> dict[str, Any]:
+def _header(raw: bytes, seen: Seen) -> dict[str, Any]:
     try:
         header = json.loads(raw.decode("utf-8"), object_pairs_hook=_distinct)
     except (ValueError, RecursionError) as fault:
@@ -129,6 +130,8 @@ def _header(raw: bytes) -> dict[str, Any]:
     notes = header.pop("__metadata__", {})
     if not isinstance(notes, dict) or not all(isinstance(value, str) for value in notes.values()):
         raise Fault("malformed", "the metadata is not text", 8)
+    for name, value in notes.items():
+        read_signs(f"{name}: {value}", seen, member="__metadata__")
     return header
 
 

@@ -1,0 +1,58 @@
+"""JSON beside a model: configurations that name code to fetch, and tokenizers that carry chat templates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from holdfast.core.formats.buffers import Window
+from holdfast.scan.formats.signs import read_signs
+from holdfast.scan.formats.templates import read_template
+from holdfast.scan.inspect import Inspector, Seen
+
+MAX_JSON: Final = 64 << 20
+MAX_VALUES: Final = 2_000_000
+_TEMPLATE_KEYS: Final = frozenset(("chat_template", "template"))
+_CODE_KEYS: Final = frozenset(("auto_map", "custom_pipelines"))
+
+
+def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """Every text in it is looked at; what is too large or no JSON to our reader is not understood."""
+    if len(window) > MAX_JSON:
+        seen.add("budget", f"JSON of {len(window):,} bytes", 0)
+        seen.unread = len(window)
+        return
+    text = window.read(0, len(window)).decode("utf-8", "replace")
+    seen.parsed = len(window)
+    read_signs(text, seen)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as fault:
+        seen.add("malformed", f"no JSON: {str(fault)[:100]}", 0)
+        return
+    for key, value in _pairs(document):
+        inspector.enter()
+        if key in _TEMPLATE_KEYS:
+            _templates(value, seen)
+        elif key in _CODE_KEYS and value:
+            seen.add("remote-code", f"{key}: {json.dumps(value)[:120]}")
+
+
+def _templates(value: Any, seen: Seen) -> None:
+    if isinstance(value, str):
+        read_template(value, seen, member="chat_template")
+
+
+def _pairs(document: Any) -> Iterator[tuple[str, Any]]:
+    """Every key with its value, at any depth, without recursion."""
+    waiting = [document]
+    count = 0
+    while waiting and count < MAX_VALUES:
+        value = waiting.pop()
+        count += 1
+        if isinstance(value, dict):
+            yield from value.items()
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)

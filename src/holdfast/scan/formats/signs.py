@@ -1,0 +1,48 @@
+"""Signs in text that a model file has no use for: credentials, addresses without protection, code that runs code.
+
+Text is never run by reading it, so a sign asks for a look (review) and blocks nothing by itself. Only the kind and the
+place of a credential are stated, never the credential.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from holdfast.scan.inspect import Seen
+
+MAX_TEXT: Final = 8 << 20
+MAX_SIGNS: Final = 20
+_SECRETS: Final = {
+    "AWS key id": re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "AWS secret key": re.compile(r"(?i)aws_secret_access_key\W{1,5}[A-Za-z0-9/+]{40}\b"),
+    "GitHub token": re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36,}\b"),
+    "Hugging Face token": re.compile(r"\bhf_[A-Za-z0-9]{30,}\b"),
+    "API key": re.compile(r"\bsk-[A-Za-z0-9_-]{20,}\b"),
+    "Slack token": re.compile(r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
+    "private key": re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
+    "signed token": re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}"),
+    "password in an address": re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@\"']{1,80}:[^\s/@\"']{1,80}@"),
+    "password": re.compile(r"(?i)[\"']?\b\w{0,30}passw(?:or)?d[\"']?\s{0,3}[:=]\s{0,3}[\"'][^\"'\s]{6,80}[\"']"),
+}
+_ADDRESS: Final = re.compile(r"\bhttp://\d{1,3}(?:\.\d{1,3}){3}\b")
+_SCRIPTS: Final = {
+    "script element": re.compile(r"(?i)<script[\s>]"),
+    "script address": re.compile(r"(?i)\bjavascript:\w"),
+    "exec of decoded text": re.compile(
+        r"\b(?:exec|eval)\s{0,3}\(\s{0,3}[\w.]{0,60}(?:decode|decompress|loads)\w{0,20}\s{0,3}\("
+    ),
+    "shell command": re.compile(r"\bos\.(?:system|popen)\s{0,3}\(|\bsubprocess\.\w{1,20}\s{0,3}\("),
+    "pickle load": re.compile(r"\b(?:pickle|joblib|dill|cloudpickle)\.loads?\s{0,3}\("),
+    "download run by a shell": re.compile(r"\b(?:curl|wget)\b[^\n|]{0,300}\|\s{0,5}(?:sudo\s{1,3})?(?:ba|z|da)?sh\b"),
+}
+
+
+def read_signs(text: str, seen: Seen, *, member: str | None = None) -> None:
+    """State credentials, addresses and scripts, each kind at its first place, in the first 8 MB of `text`."""
+    part = text[:MAX_TEXT]
+    for kind, table in (("secret", _SECRETS), ("script", _SCRIPTS), ("plain-address", {"http by number": _ADDRESS})):
+        for name, pattern in table.items():
+            found = pattern.search(part)
+            if found is not None:
+                seen.add(kind, name, found.start(), member)
