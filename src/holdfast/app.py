@@ -27,6 +27,7 @@ from holdfast.loop.turn import Surroundings
 if TYPE_CHECKING:
     from holdfast.core.ledger import Ledger
     from holdfast.core.sign import PublicKey, SigningKey
+    from holdfast.respond.config import Response
 
 DEFAULT_ISOLATION = "reduced"
 
@@ -145,7 +146,14 @@ class Holdfast:
     @cached_property
     def engine(self) -> Engine:
         """The loop: everything that follows from something else."""
-        return Engine(self.store, Surroundings(self.home, self._known))
+        return Engine(self.store, Surroundings(self.home, self._known, response=lambda: self.response))
+
+    @cached_property
+    def response(self) -> Response:
+        """What is done about alerts, and who is told: respond.yaml beside the manifest. Raises ConfigError."""
+        from holdfast.respond.config import load_response
+
+        return load_response(self.manifest.path.resolve().parent, plugins=self.settings.plugins)
 
     @cached_property
     def key(self) -> SigningKey:

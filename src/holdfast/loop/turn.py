@@ -14,15 +14,20 @@ from holdfast.core.policy import Policy, Snapshot, judge
 from holdfast.core.store import Transaction
 from holdfast.loop.docket import deployed_baseline, inputs_of, policy_of, subject_of
 from holdfast.loop.on_observation import keep
+from holdfast.respond.config import Response, observing
 
 
 @dataclass
 class Surroundings:
-    """What outlives a turn. `intel` gives the snapshot in force, read in the turn's own transaction."""
+    """What outlives a turn. `intel` gives the snapshot in force, read in the turn's own transaction.
+
+    `response` gives what is configured to be done about alerts; without one the built-in playbooks observe.
+    """
 
     home: Path
     intel: Callable[[Transaction], Snapshot]
     policies: dict[str, Policy] = field(default_factory=dict)
+    response: Callable[[], Response] = observing
 
 
 @dataclass

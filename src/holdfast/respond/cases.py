@@ -36,7 +36,7 @@ def check_cases(playbook: Playbook, document: Document) -> None:
 
 
 def _fires(playbook: Playbook, case: PlaybookCase) -> tuple[str, ...]:
-    planned = decide((playbook,), Situation(case_alert(case.given), case.given.tier, _MOMENT))
+    planned = decide((playbook,), _situation(case.given))
     return planned[0].steps if planned else ()
 
 
@@ -49,8 +49,11 @@ def _lacking(playbook: Playbook) -> str | None:
     return None if () in expected else "in which it stays quiet (`expect: []`)"
 
 
-def case_alert(given: Given) -> Alert:
-    """The alert that a case describes."""
+def _situation(given: Given) -> Situation:
+    return Situation(_alert(given), given.tier, _MOMENT, predicted=given.finding == "predicted")
+
+
+def _alert(given: Given) -> Alert:
     campaign = Campaign(
         id="cmp_case",
         model=given.model,
@@ -65,8 +68,7 @@ def case_alert(given: Given) -> Alert:
         started_at=_MOMENT,
         last_at=_MOMENT,
     )
-    finding = "case" if given.finding == "predicted" else None
-    return Alert(campaign, None, given.severity, "a playbook's own example", _MOMENT, finding=finding)
+    return Alert(campaign, None, given.severity, "a playbook's own example", _MOMENT)
 
 
 def _words(steps: tuple[str, ...]) -> str:

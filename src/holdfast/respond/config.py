@@ -6,8 +6,8 @@ environment variables that hold them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -101,6 +101,12 @@ class Response:
         return found
 
 
+@cache
+def observing() -> Response:
+    """The response of an installation that configures none."""
+    return Response(Mode.OBSERVE, named_once(builtin_playbooks()))
+
+
 def load_response(folder: Path, settings: RespondSettings | None = None, plugins: tuple[str, ...] = ()) -> Response:
     """The response configured for a manifest's folder; the default where there is no file.
 
@@ -110,7 +116,7 @@ def load_response(folder: Path, settings: RespondSettings | None = None, plugins
     SINKS.load_named(plugins)
     path = settings.config or folder / NAME
     if settings.config is None and not path.exists():
-        return Response(settings.mode or Mode.OBSERVE, named_once(builtin_playbooks()))
+        return replace(observing(), mode=settings.mode or Mode.OBSERVE)
     return _of(Document.read(path, error=ConfigError, code=CODE), path.resolve().parent, settings)
 
 

@@ -27,13 +27,15 @@ MAX_CLIENTS = 50
 class Situation:
     """The alert and what it meets.
 
-    `version`: the one deployed. `mode`: how far this installation lets any playbook go. `clients`: how many the model
-    has (None: not known). `models`: how many there are. `sinks`: their names.
+    `predicted`: an audit's finding named the weakness before. `version`: the one deployed. `mode`: how far this
+    installation lets any playbook go. `clients`: how many the model has (None: not known). `models`: how many there
+    are. `sinks`: their names.
     """
 
     alert: Alert
     tier: Tier
     at: datetime
+    predicted: bool = False
     version: str | None = None
     mode: Mode = Mode.OBSERVE
     directives: tuple[Directive, ...] = ()
@@ -110,7 +112,6 @@ def decide(playbooks: Iterable[Playbook], situation: Situation) -> tuple[Planned
 def answers(trigger: Trigger, situation: Situation) -> bool:
     """Whether an alert is what a playbook waits for."""
     alert = situation.alert
-    predicted = "unpredicted" if alert.finding is None else "predicted"
     return all(
         (
             not trigger.technique or any(_covers(item, alert.campaign.technique) for item in trigger.technique),
@@ -118,7 +119,7 @@ def answers(trigger: Trigger, situation: Situation) -> bool:
             trigger.tiers is None or situation.tier in trigger.tiers,
             not trigger.models or _fits([alert.model], trigger.models),
             not trigger.detectors or _fits(alert.campaign.detectors, trigger.detectors),
-            trigger.finding in (None, predicted),
+            trigger.finding in (None, "predicted" if situation.predicted else "unpredicted"),
         )
     )
 

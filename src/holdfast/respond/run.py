@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from holdfast.core.domain.alert import Alert
+from holdfast.core.domain.alert import CAMPAIGN_CHECK, Alert
 from holdfast.core.domain.claim import ALLOW, Cause, Claim
 from holdfast.core.domain.directive import Action, directives
 from holdfast.core.domain.ids import digest
@@ -50,6 +50,7 @@ def situation_of(
     """What an alert meets, out of the store. A model nobody registered counts as the gravest tier."""
     return Situation(
         alert=alert,
+        predicted=predicted(tx, alert),
         tier=Tier.CRITICAL if model is None else model.tier,
         at=tx.now,
         version=tx.models.deployed(alert.model) or alert.version,
@@ -59,6 +60,12 @@ def situation_of(
         models=tx.models.count(),
         sinks=response.sinks,
     )
+
+
+def predicted(tx: Transaction, alert: Alert) -> bool:
+    """Whether a finding that an audit gave named this weakness before; what the alert itself gave does not count."""
+    known = (item.finding for item in tx.findings.of(alert.model) if item.finding.fingerprint == alert.finding)
+    return any(finding.check != CAMPAIGN_CHECK for finding in known)
 
 
 def end_alert(tx: Transaction, alert: Alert) -> tuple[Run, ...]:
