@@ -15,6 +15,7 @@ VERBS = {
     "scan": ("holdfast.cli.scan", "Say what model files contain, without loading them."),
     "audit": ("holdfast.cli.audit", "Run the checks whose results are missing."),
     "gate": ("holdfast.cli.gate", "Decide whether models may be deployed; sign and verify the verdict."),
+    "backlog": ("holdfast.cli.backlog", "Findings as ranked work: plan it, claim it, prove it, or accept the risk."),
     "ledger": ("holdfast.cli.ledger", "Verify, export and read the record of what happened."),
     "config": ("holdfast.cli.config", "Show the settings in force and where each comes from."),
     "doctor": ("holdfast.cli.doctor", "Say what is missing here, and the command that repairs it."),

@@ -1,8 +1,8 @@
-"""A moment as an option: RFC 3339 with a timezone."""
+"""Moments and days as options: RFC 3339, moments with a timezone."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import click
@@ -23,3 +23,18 @@ class Moment(click.ParamType[datetime]):
             return from_iso(str(value))
         except ValueError as fault:
             self.fail(str(fault), param, ctx)
+
+
+class Day(click.ParamType[date]):
+    """`2026-01-05`."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read one."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError as fault:
+            self.fail(f"{value!r} is no day such as 2026-01-05: {fault}", param, ctx)
