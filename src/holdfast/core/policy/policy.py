@@ -13,7 +13,7 @@ from holdfast.core.documents import Document, suggest
 from holdfast.core.domain import JSONValue, Tier, digest
 from holdfast.core.errors import PolicyError
 from holdfast.core.policy.directions import worse_side
-from holdfast.core.policy.schema import Case, FactRule, PolicyFile, Ratchet, Rule, Worse, from_tier
+from holdfast.core.policy.schema import STORED, Case, FactRule, PolicyFile, Ratchet, Rule, Worse, from_tier
 
 BUILTIN = ("baseline",)
 IMPLIED = FactRule(id="scan-verdict", on="fact", kind="scan.verdict", deny=("blocked",), allow=("clean",))
@@ -53,7 +53,7 @@ class Policy:
     @classmethod
     def from_json(cls, text: str, source: str) -> Policy:
         """Read what `to_json` wrote; its cases were run when first read. Raises ValueError when it is not one."""
-        return cls(PolicyFile.model_validate_json(text), source)
+        return cls(PolicyFile.model_validate_json(text, context=STORED), source)
 
     def to_json(self) -> str:
         """The whole policy, to judge by it again later."""

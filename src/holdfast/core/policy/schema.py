@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     Tag,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -29,6 +30,9 @@ _TIERS = tuple(Tier)
 MAX_RULES = 500
 MAX_CASES = 5_000
 MAX_VALUES = 1_000
+
+STORED: Final = object()
+"""The context of reading what was written from checked values: shorthands that people write are spelled out there."""
 
 Value = TypeVar("Value")
 Scalar = str | int | float | bool
@@ -89,7 +93,9 @@ class Bound(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_or_many(cls, value: object) -> object:
+    def _one_or_many(cls, value: object, info: ValidationInfo) -> object:
+        if info.context is STORED:
+            return value
         return {"by_tier": value if isinstance(value, dict) else {Tier.LOW.value: value}}
 
     @field_validator("by_tier")
@@ -176,7 +182,9 @@ class Above(Strict):
 
     @model_validator(mode="before")
     @classmethod
-    def _parse(cls, value: object) -> object:
+    def _parse(cls, value: object, info: ValidationInfo) -> object:
+        if info.context is STORED:
+            return value
         form = _EXPRESSION.fullmatch(value.strip()) if isinstance(value, str) else None
         if form is None or form[2] not in list(Severity):
             raise ValueError(f"write an operator and a severity, such as '>= high' ({', '.join(Severity)})")
