@@ -83,3 +83,13 @@ def wrong_feed(cause: str) -> UsageError:
         fix="see the examples of `holdfast intel add --help`",
         code="HF-INT-010",
     )
+
+
+def wrong_decision(cause: str) -> UsageError:
+    """A person's decision that cannot be kept as it was made."""
+    return UsageError(
+        "the decision cannot be recorded like this",
+        cause=cause,
+        fix="say why in a sentence, and name a moment to come: --reason TEXT --until 2026-02-01T00:00:00Z",
+        code="HF-INT-012",
+    )

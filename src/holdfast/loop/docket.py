@@ -1,37 +1,69 @@
-"""What the court needs to judge a version again, out of the store alone: nothing is opened or run."""
+"""What the court needs to judge versions again, out of the store alone: nothing is opened or run.
+
+Everything is read for many models at once: an advisory that hits a thousand of them is a handful of queries.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from holdfast.core.domain.alert import CAMPAIGN_CHECK
 from holdfast.core.domain.model import ModelVersion
-from holdfast.core.domain.observation import Recorded
+from holdfast.core.domain.observation import Attempt, Recorded
+from holdfast.core.domain.verdict import Judgement
 from holdfast.core.policy import Baseline, Policy, Subject, newest
 from holdfast.core.store import Inputs, Transaction
 
 LIVE_CHECKS = (CAMPAIGN_CHECK,)
 """Checks that no audit takes: what they see arrives by itself, and the newest counts."""
 
-
-def subject_of(tx: Transaction, model: str, version: str) -> Subject | None:
-    """The subject as it was last judged, with what arrived since; None where that version was never judged."""
-    known = tx.models.find(model)
-    last = tx.judgements.latest(model, version)
-    if known is None or last is None:
-        return None
-    inputs = tx.judgements.inputs(last.key)
-    seen = _seen(tx, model, version, inputs)
-    attempts = tuple(tx.attempts.last_of(inputs.attempts).values()) if inputs.attempts else ()
-    return Subject(known, ModelVersion(model, version, ""), frozenset(inputs.kinds), seen, attempts)
+Place = tuple[str, str]
+"""A model and one of its versions."""
 
 
-def _seen(tx: Transaction, model: str, version: str, inputs: Inputs) -> tuple[Recorded, ...]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A version to judge again: the subject, the judgement that stands, and what it is compared with."""
+
+    subject: Subject
+    last: Judgement
+    baseline: Baseline | None
+
+
+def cases(tx: Transaction, models: Iterable[str]) -> list[Case]:
+    """The current versions of models as they were last judged, with what arrived since; by model and version.
+
+    A version that was never judged, or whose model is not registered, is no case.
+    """
+    names = sorted(set(models))
+    places = {(model, version) for model, versions in tx.judgements.currents(names).items() for version in versions}
+    stands, known = tx.judgements.standing_now(places), tx.models.find_many(names)
+    serving = tx.models.deployed_many(names)
+    seen = tx.observations.of_many(places | {(model, version) for model, version in serving.items()})
+    attempts = tx.attempts.last_of({key for _, inputs in stands.values() for key in inputs.attempts})
+    baselines = {model: _baseline(version, seen[model, version]) for model, version in serving.items()}
+    found = []
+    for place in sorted(stands):
+        if (model := known.get(place[0])) is not None:
+            last, inputs = stands[place]
+            failed = _failed(inputs, attempts)
+            kinds = frozenset(inputs.kinds)
+            subject = Subject(model, ModelVersion(*place, ""), kinds, _seen(seen[place], inputs), failed)
+            found.append(Case(subject, last, baselines.get(place[0])))
+    return found
+
+
+def _seen(history: Iterable[Recorded], inputs: Inputs) -> tuple[Recorded, ...]:
+    """What was judged before, and the newest of what arrives by itself."""
     wanted = set(inputs.observations)
-    history = tx.observations.of(model, version)
-    judged = [item for item in history if item.key in wanted and item.check not in LIVE_CHECKS]
-    live = newest(item for item in history if item.check in LIVE_CHECKS)
-    return (*judged, *live)
+    kept = list(history)
+    judged = [item for item in kept if item.key in wanted and item.check not in LIVE_CHECKS]
+    return (*judged, *newest(item for item in kept if item.check in LIVE_CHECKS))
+
+
+def _failed(inputs: Inputs, attempts: Mapping[str, Attempt]) -> tuple[Attempt, ...]:
+    return tuple(attempts[key] for key in inputs.attempts if key in attempts)
 
 
 def policy_of(tx: Transaction, digest: str, cache: dict[str, Policy]) -> Policy | None:
@@ -47,9 +79,11 @@ def policy_of(tx: Transaction, digest: str, cache: dict[str, Policy]) -> Policy 
 def deployed_baseline(tx: Transaction, model: str) -> Baseline | None:
     """The measurements of the version in production, if one is."""
     version = tx.models.deployed(model)
-    if version is None:
-        return None
-    return Baseline.of(f"deployed {version}", version, newest(tx.observations.of(model, version)))
+    return None if version is None else _baseline(version, tx.observations.of(model, version))
+
+
+def _baseline(version: str, history: Iterable[Recorded]) -> Baseline:
+    return Baseline.of(f"deployed {version}", version, newest(history))
 
 
 def inputs_of(subject: Subject) -> Inputs:

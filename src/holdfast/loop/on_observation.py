@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,15 +50,32 @@ def _live(tx: Transaction, audited: Audited) -> tuple[Recorded, ...]:
     return newest(item for item in history if item.check in LIVE_CHECKS)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A judgement with all that is needed to judge again."""
+
+    judgement: Judgement
+    policy: Policy
+    inputs: Inputs
+
+
 def keep(tx: Transaction, judgement: Judgement, policy: Policy, inputs: Inputs) -> bool:
     """Keep a judgement with all that is needed to judge again; False, and nothing is told, when it is known."""
-    tx.policies.keep(policy.digest, policy.to_json())
-    if not tx.judgements.add(judgement, inputs):
-        return False
-    tx.intend("model.judged", _leaf(judgement), about=judgement.key)
-    body = {"model": judgement.model, "version": judgement.version, "verdict": judgement.verdict.value}
-    tx.outbox.publish(JUDGED, judgement.key, body)
-    return True
+    return bool(keep_all(tx, [Kept(judgement, policy, inputs)]))
+
+
+def keep_all(tx: Transaction, made: Sequence[Kept]) -> list[Judgement]:
+    """`keep` for many at once; gives those that were new."""
+    for policy in {one.policy.digest: one.policy for one in made}.values():
+        tx.policies.keep(policy.digest, policy.to_json())
+    new = tx.judgements.add_all([(one.judgement, one.inputs) for one in made])
+    tx.intents.add_all([("model.judged", _leaf(one), one.key) for one in new])
+    tx.outbox.publish_all(JUDGED, [(one.key, _told(one)) for one in new])
+    return new
+
+
+def _told(judgement: Judgement) -> Mapping[str, JSONValue]:
+    return {"model": judgement.model, "version": judgement.version, "verdict": judgement.verdict.value}
 
 
 def _leaf(judgement: Judgement) -> Mapping[str, JSONValue]:

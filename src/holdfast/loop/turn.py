@@ -7,14 +7,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.core.domain import Judgement
 from holdfast.core.policy import Policy, Snapshot, judge
 from holdfast.core.store import Transaction
-from holdfast.loop.docket import deployed_baseline, inputs_of, policy_of, subject_of
-from holdfast.loop.on_observation import keep
-from holdfast.respond.config import Response, observing
+from holdfast.loop.docket import Case, cases, inputs_of, policy_of
+from holdfast.loop.on_observation import Kept, keep_all
+
+if TYPE_CHECKING:
+    from holdfast.respond.config import Response
+
+
+def _observing() -> Response:
+    # Most turns answer no alert; those that do pay for reading playbooks.
+    from holdfast.respond.config import observing
+
+    return observing()
 
 
 @dataclass
@@ -27,7 +36,7 @@ class Surroundings:
     home: Path
     intel: Callable[[Transaction], Snapshot]
     policies: dict[str, Policy] = field(default_factory=dict)
-    response: Callable[[], Response] = observing
+    response: Callable[[], Response] = _observing
 
 
 @dataclass
@@ -54,23 +63,16 @@ class Turn:
 
     def rejudge(self, models: Iterable[str]) -> list[Judgement]:
         """Judge the current versions of models again, as of now; keeps and gives only what came out differently."""
-        found = (self._rejudge(model, version) for model in models for version in self.tx.judgements.current(model))
-        return [item for item in found if item is not None]
+        made = [self._judge(case) for case in cases(self.tx, models)]
+        return keep_all(self.tx, [one for one in made if one is not None])
 
-    def _rejudge(self, model: str, version: str) -> Judgement | None:
-        last = self.tx.judgements.latest(model, version)
-        subject = subject_of(self.tx, model, version)
-        if last is None or subject is None:
-            return None
-        policy = policy_of(self.tx, last.policy_digest, self.surroundings.policies)
+    def _judge(self, case: Case) -> Kept | None:
+        """The judgement to keep; None where it says the same, or the policy is no longer known."""
+        policy = policy_of(self.tx, case.last.policy_digest, self.surroundings.policies)
         if policy is None:
             return None
-        baseline = deployed_baseline(self.tx, model)
-        judgement = judge(subject, policy, as_of=self.now, intel=self.intel, baseline=baseline)
-        if _same(last, judgement):
-            return None
-        keep(self.tx, judgement, policy, inputs_of(subject))
-        return judgement
+        judgement = judge(case.subject, policy, as_of=self.now, intel=self.intel, baseline=case.baseline)
+        return None if _same(case.last, judgement) else Kept(judgement, policy, inputs_of(case.subject))
 
 
 def _same(one: Judgement, other: Judgement) -> bool:

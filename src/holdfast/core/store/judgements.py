@@ -11,7 +11,7 @@ from sqlalchemy import Row, Select, insert, select
 
 from holdfast.core.domain import Judgement, Status, Verdict
 from holdfast.core.store.codec import decode, encode
-from holdfast.core.store.projections import project_judgement
+from holdfast.core.store.projections import Entry, project_judgements
 from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import deployed, judgements, observation_targets, observations, standings
 
@@ -48,29 +48,37 @@ class Judgements:
 
         Raises StoreError when its model is not registered.
         """
-        self._session.hold_model(judgement.model)
-        if self._sql.scalar(select(judgements.c.key).where(judgements.c.key == judgement.key)) is not None:
-            return False
-        sequence = self._session.append("judgement", judgement.model)
-        self._sql.execute(
-            insert(judgements).values(
-                sequence=sequence,
-                key=judgement.key,
-                model=judgement.model,
-                version=judgement.version,
-                verdict=judgement.verdict.value,
-                blocks=judgement.blocks,
-                body=encode(judgement),
-                effective_at=judgement.as_of,
-                valid_until=judgement.valid_until,
-                recorded_at=self._session.now,
-                measured=encode(self._measured(judgement)),
-                inputs=encode(inputs or Inputs()),
-            )
-        )
-        row = self._sql.execute(select(judgements).where(judgements.c.sequence == sequence)).one()
-        project_judgement(self._session, row)
-        return True
+        return bool(self.add_all([(judgement, inputs or Inputs())]))
+
+    def add_all(self, made: Sequence[tuple[Judgement, Inputs]]) -> list[Judgement]:
+        """`add` for many at once; gives those that are new, in order. A model's own keep their order."""
+        self._session.hold_models(judgement.model for judgement, _ in made)
+        known: set[str] = set()
+        for chunk in chunks([judgement.key for judgement, _ in made]):
+            known.update(self._sql.scalars(select(judgements.c.key).where(judgements.c.key.in_(chunk))))
+        new = {judgement.key: (judgement, inputs) for judgement, inputs in made if judgement.key not in known}
+        waiting = list(new.values())
+        while waiting:
+            first: dict[str, tuple[Judgement, Inputs]] = {}
+            for one in waiting:
+                first.setdefault(one[0].model, one)
+            self._append(list(first.values()))
+            waiting = [one for one in waiting if first[one[0].model] is not one]
+        return [judgement for judgement, _ in new.values()]
+
+    def _append(self, made: Sequence[tuple[Judgement, Inputs]]) -> None:
+        """Journal and projections; at most one judgement per model."""
+        now, measured = self._session.now, self._measured([judgement for judgement, _ in made])
+        sequences = self._session.append_all("judgement", [judgement.model for judgement, _ in made])
+        entries = []
+        rows = []
+        for sequence, (judgement, inputs) in zip(sequences, made, strict=True):
+            checks = measured.get((judgement.model, judgement.version), frozenset())
+            entries.append(Entry(sequence, judgement, checks, now))
+            rows.append(_row(entries[-1], inputs))
+        for chunk in chunks(rows):
+            self._sql.execute(insert(judgements), list(chunk))
+        project_judgements(self._session, entries)
 
     def latest(self, model: str, version: str | None = None) -> Judgement | None:
         """The newest judgement of a model, or of one version of it."""
@@ -174,23 +182,40 @@ class Judgements:
             for row in self._sql.execute(query)
         }
 
-    def _measured(self, judgement: Judgement) -> list[str]:
-        """The checks that had been measured on the version; a finding closes only by its own check."""
+    def _measured(self, made: Sequence[Judgement]) -> dict[tuple[str, str], frozenset[str]]:
+        """The checks that had been measured on each version; a finding closes only by its own check."""
         query = (
-            select(observations.c.check_id)
-            .join(observation_targets, observation_targets.c.key == observations.c.key)
-            .where(
-                observation_targets.c.model == judgement.model,
-                observation_targets.c.version == judgement.version,
-                observations.c.status == Status.MEASURED.value,
-            )
+            select(observation_targets.c.model, observation_targets.c.version, observations.c.check_id)
+            .join(observations, observation_targets.c.key == observations.c.key)
+            .where(observations.c.status == Status.MEASURED.value)
             .distinct()
         )
-        return sorted(self._sql.scalars(query))
+        found: dict[tuple[str, str], set[str]] = {}
+        for row in self._places(query, observation_targets.c.model, [judgement.model for judgement in made]):
+            found.setdefault((row.model, row.version), set()).add(row.check_id)
+        return {place: frozenset(checks) for place, checks in found.items()}
 
     def _newest(self, query: Select[Any]) -> Judgement | None:
         body = self._sql.scalar(query.order_by(judgements.c.effective_at.desc(), judgements.c.sequence.desc()).limit(1))
         return None if body is None else decode(body, Judgement)
+
+
+def _row(entry: Entry, inputs: Inputs) -> dict[str, Any]:
+    judgement = entry.judgement
+    return {
+        "sequence": entry.sequence,
+        "key": judgement.key,
+        "model": judgement.model,
+        "version": judgement.version,
+        "verdict": judgement.verdict.value,
+        "blocks": judgement.blocks,
+        "body": encode(judgement),
+        "effective_at": judgement.as_of,
+        "valid_until": judgement.valid_until,
+        "recorded_at": entry.recorded_at,
+        "measured": encode(sorted(entry.measured)),
+        "inputs": encode(inputs),
+    }
 
 
 def _of(model: str, version: str | None) -> Select[Any]:

@@ -7,17 +7,17 @@ again in order, by the same functions, so it must come to the same; a test holds
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, Select, bindparam, delete, select, update
 
 from holdfast.core.domain import Finding, Judgement, Verdict
 from holdfast.core.store.codec import decode, encode
 from holdfast.core.store.findings import FindingState
-from holdfast.core.store.session import Session
+from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import deployed, deployments, findings, judgements, models, occurrences, standings
 
 
@@ -34,6 +34,30 @@ class _Sight:
         return row.fingerprint not in self.present and row.rule not in self.undecided and row.check_id in self.measured
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of `judgements` on its way into the projections: the judgement, and what the row says besides."""
+
+    sequence: int
+    judgement: Judgement
+    measured: frozenset[str]
+    recorded_at: datetime
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.judgement.model, self.judgement.version
+
+    @property
+    def sight(self) -> _Sight:
+        return _sight_of(self.judgement, self.measured)
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Entry:
+        """Read a row."""
+        measured = frozenset(decode(row.measured, list[str]))
+        return cls(row.sequence, decode(row.body, Judgement), measured, row.recorded_at)
+
+
 def project_deployment(session: Session, row: Row[Any]) -> None:
     """Take a row of `deployments`: it counts where it is effective no earlier than what we know."""
     place = (deployed.c.model == row.model, deployed.c.environment == row.environment)
@@ -48,19 +72,43 @@ def project_deployment(session: Session, row: Row[Any]) -> None:
         "sequence": row.sequence,
     }
     session.put(deployed, values)
-    _derive(session, row.model, row.recorded_at)
+    _derive(session, {row.model: row.recorded_at}, {})
 
 
-def project_judgement(session: Session, row: Row[Any]) -> None:
-    """Take a row of `judgements`: it counts where it is of no earlier moment than what its version had."""
-    place = (standings.c.model == row.model, standings.c.version == row.version)
-    since = session.connection.scalar(select(standings.c.effective_at).where(*place))
-    if since is not None and since > row.effective_at:
-        return
-    names = ("model", "version", "sequence", "verdict", "blocks", "effective_at", "valid_until")
-    session.put(standings, {name: getattr(row, name) for name in names})
-    _occur(session, row, decode(row.body, Judgement).findings)
-    _derive(session, row.model, row.recorded_at)
+def project_judgements(session: Session, entries: Sequence[Entry]) -> None:
+    """Take rows of `judgements`, one per model: each counts where it is of no earlier moment than its version had."""
+    assert len({entry.judgement.model for entry in entries}) == len(entries), "a model's rows follow one another"
+    since = _since(session, entries)
+    counted = [one for one in entries if one.place not in since or since[one.place] <= one.judgement.as_of]
+    _stand(session, counted)
+    _occur(session, counted)
+    _derive(session, {one.judgement.model: one.recorded_at for one in counted}, {one.sequence: one for one in counted})
+
+
+def _since(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, str], datetime]:
+    """The moments by which versions of these models stand so far."""
+    found: dict[tuple[str, str], datetime] = {}
+    for chunk in chunks(entry.judgement.model for entry in entries):
+        query = select(standings.c.model, standings.c.version, standings.c.effective_at)
+        for row in session.connection.execute(query.where(standings.c.model.in_(chunk))):
+            found[row.model, row.version] = row.effective_at
+    return found
+
+
+def _stand(session: Session, entries: Sequence[Entry]) -> None:
+    rows = (
+        {
+            "model": entry.judgement.model,
+            "version": entry.judgement.version,
+            "sequence": entry.sequence,
+            "verdict": entry.judgement.verdict.value,
+            "blocks": entry.judgement.blocks,
+            "effective_at": entry.judgement.as_of,
+            "valid_until": entry.judgement.valid_until,
+        }
+        for entry in entries
+    )
+    session.put_all(standings, rows)
 
 
 def rebuild(session: Session) -> int:
@@ -74,7 +122,7 @@ def rebuild(session: Session) -> int:
             if "environment" in row._fields:
                 project_deployment(session, row)
             else:
-                project_judgement(session, row)
+                project_judgements(session, [Entry.of(row)])
     return len(names)
 
 
@@ -87,42 +135,70 @@ def _journal(session: Session, model: str) -> Iterable[Row[Any]]:
     return heapq.merge(*rows, key=lambda row: row.sequence)
 
 
-def _occur(session: Session, row: Row[Any], found: Iterable[Finding]) -> None:
+def _occur(session: Session, entries: Sequence[Entry]) -> None:
     """Note on which version the findings of a judgement are present, and which are there no longer."""
-    here = (occurrences.c.model == row.model, occurrences.c.version == row.version)
-    session.connection.execute(update(occurrences).where(*here).values(present=False))
-    for finding in found:
-        _seen(session, row, finding)
+    gone = (
+        update(occurrences)
+        .where(
+            occurrences.c.model == bindparam("at_model"),
+            occurrences.c.version == bindparam("at_version"),
+            occurrences.c.present.is_(True),
+        )
+        .values(present=False)
+    )
+    places = [{"at_model": entry.judgement.model, "at_version": entry.judgement.version} for entry in entries]
+    for chunk in chunks(places):
+        session.connection.execute(gone, list(chunk))
+    seen = [(entry, finding) for entry in entries for finding in entry.judgement.findings]
+    session.put_all(findings, (_worded(*one) for one in seen), changing=_SAID)
+    session.put_all(occurrences, (_sighted(*one) for one in seen), changing=("present", "last_at"))
 
 
-def _seen(session: Session, row: Row[Any], finding: Finding) -> None:
-    """A finding is as it was worded last; its first sight on a version is kept."""
-    said = {
+_SAID = ("rule", "severity", "check_id", "body", "seen_at")
+"""A finding is as it was worded last; whether it is open is for `_derive`."""
+
+
+def _worded(entry: Entry, finding: Finding) -> dict[str, Any]:
+    return {
+        "fingerprint": finding.fingerprint,
+        "model": entry.judgement.model,
+        "state": FindingState.ELSEWHERE.value,
         "rule": finding.rule,
         "severity": finding.severity.value,
         "check_id": finding.check,
         "body": encode(finding),
-        "seen_at": row.recorded_at,
+        "seen_at": entry.recorded_at,
     }
-    new = {"fingerprint": finding.fingerprint, "model": row.model, "state": FindingState.ELSEWHERE.value}
-    keyed = session.insert(findings).values(**new, **said)
-    session.connection.execute(keyed.on_conflict_do_update(index_elements=["fingerprint"], set_=said))
-    sight = {"present": True, "last_at": row.recorded_at}
-    place = {"fingerprint": finding.fingerprint, "version": row.version, "model": row.model}
-    placed = session.insert(occurrences).values(**place, first_at=row.recorded_at, **sight)
-    session.connection.execute(placed.on_conflict_do_update(index_elements=["fingerprint", "version"], set_=sight))
 
 
-def _derive(session: Session, model: str, at: datetime) -> None:
-    """Open, close and reopen the findings of a model by what its deployed versions show."""
-    rows = session.connection.execute(select(findings).where(findings.c.model == model)).all()
+def _sighted(entry: Entry, finding: Finding) -> dict[str, Any]:
+    """Its first sight on a version is kept."""
+    return {
+        "fingerprint": finding.fingerprint,
+        "version": entry.judgement.version,
+        "model": entry.judgement.model,
+        "present": True,
+        "first_at": entry.recorded_at,
+        "last_at": entry.recorded_at,
+    }
+
+
+def _derive(session: Session, moments: Mapping[str, datetime], known: Mapping[int, Entry]) -> None:
+    """Open, close and reopen the findings of models by what their deployed versions show; `known` spares reading."""
+    rows: dict[str, list[Row[Any]]] = {}
+    for chunk in chunks(moments):
+        for row in session.connection.execute(select(findings).where(findings.c.model.in_(chunk))):
+            rows.setdefault(row.model, []).append(row)
     if not rows:
         return
-    sights = [_sight(session, model, version) for version in _relevant(session, model)]
-    for row in rows:
-        state = _state(row, sights)
-        if state is not FindingState(row.state):
-            _turn(session, row, state, at)
+    relevant = _relevant(session, rows)
+    sights = _sights(session, relevant, known)
+    for model, found in rows.items():
+        seen = [sights.get((model, version)) for version in relevant[model]]
+        for row in found:
+            state = _state(row, seen)
+            if state is not FindingState(row.state):
+                _turn(session, row, state, moments[model])
 
 
 def _turn(session: Session, row: Row[Any], state: FindingState, at: datetime) -> None:
@@ -142,32 +218,47 @@ def _state(row: Row[Any], sights: list[_Sight | None]) -> FindingState:
     return FindingState(row.state)
 
 
-def _relevant(session: Session, model: str) -> list[str]:
-    """The deployed versions; where there is none, the version judged last."""
-    serving = list(session.connection.scalars(select(deployed.c.version).where(deployed.c.model == model).distinct()))
-    if serving:
-        return serving
-    newest = (
-        select(standings.c.version)
-        .where(standings.c.model == model)
-        .order_by(standings.c.effective_at.desc(), standings.c.sequence.desc())
-        .limit(1)
-    )
-    return list(session.connection.scalars(newest))
+def _relevant(session: Session, models: Iterable[str]) -> dict[str, list[str]]:
+    """The deployed versions of each model; where there is none, the version judged last."""
+    found: dict[str, set[str]] = {}
+    newest: dict[str, tuple[datetime, int, str]] = {}
+    for chunk in chunks(models):
+        serving = select(deployed.c.model, deployed.c.version).where(deployed.c.model.in_(chunk))
+        for row in session.connection.execute(serving):
+            found.setdefault(row.model, set()).add(row.version)
+        columns = (standings.c.model, standings.c.version, standings.c.effective_at, standings.c.sequence)
+        for row in session.connection.execute(select(*columns).where(standings.c.model.in_(chunk))):
+            mine = (row.effective_at, row.sequence, row.version)
+            newest[row.model] = max(newest.get(row.model, mine), mine)
+    last = {model: {version} for model, (_, _, version) in newest.items()}
+    return {model: sorted(found.get(model, last.get(model, set()))) for model in models}
 
 
-def _sight(session: Session, model: str, version: str) -> _Sight | None:
-    query = (
-        select(judgements.c.body, judgements.c.measured)
-        .join(standings, standings.c.sequence == judgements.c.sequence)
-        .where(standings.c.model == model, standings.c.version == version)
-    )
-    row = session.connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    judgement = decode(row.body, Judgement)
+def _sights(
+    session: Session, relevant: Mapping[str, Iterable[str]], known: Mapping[int, Entry]
+) -> dict[tuple[str, str], _Sight]:
+    """What the newest judgement of each relevant version shows; of versions never judged nothing."""
+    wanted = {(model, version) for model, versions in relevant.items() for version in versions}
+    places: dict[int, tuple[str, str]] = {}
+    for chunk in chunks(relevant):
+        query = select(standings.c.model, standings.c.version, standings.c.sequence)
+        for row in session.connection.execute(query.where(standings.c.model.in_(chunk))):
+            if (row.model, row.version) in wanted:
+                places[row.sequence] = (row.model, row.version)
+    found = {place: known[sequence].sight for sequence, place in places.items() if sequence in known}
+    for part in chunks(sorted(set(places) - set(known))):
+        for entry in map(Entry.of, session.connection.execute(_bodies().where(judgements.c.sequence.in_(part)))):
+            found[places[entry.sequence]] = entry.sight
+    return found
+
+
+def _bodies() -> Select[Any]:
+    return select(judgements.c.sequence, judgements.c.body, judgements.c.measured, judgements.c.recorded_at)
+
+
+def _sight_of(judgement: Judgement, measured: frozenset[str]) -> _Sight:
     return _Sight(
         frozenset(finding.fingerprint for finding in judgement.findings),
         frozenset(reason.rule for reason in judgement.reasons if reason.verdict is Verdict.UNKNOWN),
-        frozenset(decode(row.measured, list[str])),
+        measured,
     )

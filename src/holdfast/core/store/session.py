@@ -61,12 +61,47 @@ class Session:
         statement = self.insert(table).values(**values).on_conflict_do_update(index_elements=keys, set_=changed)
         self.connection.execute(statement)
 
+    def put_all(
+        self, table: Table, rows: Iterable[Mapping[str, Any]], *, changing: Sequence[str] | None = None
+    ) -> None:
+        """`put` for many rows with the same columns; of rows that are there only the columns `changing`, if given."""
+        keys = [column.name for column in table.primary_key]
+        for chunk in chunks(rows):
+            statement = self.insert(table)
+            names = [name for name in chunk[0] if name not in keys] if changing is None else changing
+            changed = {name: statement.excluded[name] for name in names}
+            self.connection.execute(
+                statement.on_conflict_do_update(index_elements=keys, set_=changed)
+                if changed
+                else statement.on_conflict_do_nothing(),
+                list(chunk),
+            )
+
     def append(self, noun: str, model: str) -> int:
         """The sequence of a new journal row. Hold the model first, so that its history has one order."""
         result = self.connection.execute(journal.insert().values(noun=noun, model=model, recorded_at=self.now))
         key = result.inserted_primary_key
         assert key is not None
         return int(key[0])
+
+    def append_all(self, noun: str, models: Sequence[str]) -> list[int]:
+        """`append` for many, in order."""
+        now = self.now
+        found: list[int] = []
+        for chunk in chunks(models):
+            rows = [{"noun": noun, "model": model, "recorded_at": now} for model in chunk]
+            statement = journal.insert().returning(journal.c.sequence, sort_by_parameter_order=True)
+            found += self.connection.scalars(statement, rows)
+        return found
+
+    def hold_models(self, names: Iterable[str]) -> None:
+        """`hold_model` for many, in one order for everybody, so that two holders cannot wait for each other."""
+        for chunk in chunks(sorted(set(names))):
+            rows = select(models.c.name).where(models.c.name.in_(chunk)).order_by(models.c.name)
+            held = set(self.connection.scalars(rows.with_for_update(key_share=True)))
+            for name in chunk:
+                if name not in held:
+                    self.hold_model(name)
 
     def hold_model(self, model: str) -> None:
         """Make other writers of this model wait until this transaction ends. Raises StoreError if there is none."""
