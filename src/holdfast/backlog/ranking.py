@@ -59,5 +59,5 @@ def points(check: str) -> int:
 
 
 def rank_key(item: BacklogItem) -> tuple[bool, int, float, datetime, str]:
-    """The order of the backlog: work on what serves first, then urgency, tie-break, due date, id."""
-    return (item.elsewhere, -item.rank.urgency.rank, -item.rank.score, item.due_at, item.id)
+    """The order of the backlog: what is work first, then urgency, tie-break, due date, id."""
+    return (not item.undone, -item.rank.urgency.rank, -item.rank.score, item.due_at, item.id)
