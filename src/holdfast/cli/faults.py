@@ -20,6 +20,7 @@ from holdfast.core.errors import (
 PIPS = {
     **dict.fromkeys(("numpy", "scipy", "numba", "sklearn", "pyarrow"), "attack"),
     "psycopg": "postgres",
+    "typst": "report",
     **dict.fromkeys(("xgboost", "lightgbm", "pandas", "onnx", "onnxruntime", "skl2onnx"), "demo"),
 }
 """Module -> the extra that brings it."""

@@ -6,11 +6,14 @@ had been recorded; None: all that is known now).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from holdfast.comply.catalogue import Framework, select
 from holdfast.comply.chain import links
+from holdfast.comply.clocks import Timer, timers
 from holdfast.comply.evidence.books import Books, ModelBooks
+from holdfast.comply.evidence.live import incidents, reports
 from holdfast.comply.posture import clause_of, framework_view
 from holdfast.comply.views import (
     AnswerView,
@@ -33,10 +36,12 @@ __all__ = [
     "ClauseView",
     "Exempt",
     "FrameworkView",
+    "IncidentClock",
     "ModelState",
     "Posture",
     "chain_view",
     "clause_view",
+    "clocks_view",
     "frameworks_view",
     "posture",
 ]
@@ -83,6 +88,28 @@ def chain_view(tx: Transaction, as_of: datetime, model: str | None = None, known
     """Model, risk or finding, clauses, evidence, decision: every way, in one query. Raises UsageError (HF-CPL-009)."""
     books = Books(tx, as_of, known_at)
     return Chain(as_of, known_at, tuple(link for one in _models(books, model) for link in links(one, select())))
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentClock:
+    """One clock that runs on a recorded incident."""
+
+    model: str
+    incident: str
+    timer: Timer
+
+
+def clocks_view(
+    tx: Transaction, as_of: datetime, model: str | None = None, known_at: datetime | None = None
+) -> tuple[IncidentClock, ...]:
+    """Every clock on every recorded incident, by when it is due. Reports are attested as `report:<clock>`."""
+    found = [
+        IncidentClock(one.model.name, opened.about or opened.id, timer)
+        for one in _models(Books(tx, as_of, known_at), model)
+        for opened, known in incidents(one)
+        for timer in timers(known, as_of, reports(one, known))
+    ]
+    return tuple(sorted(found, key=lambda item: (item.timer.due_at, item.model, item.timer.clock.id)))
 
 
 def _models(books: Books, name: str | None) -> tuple[ModelBooks, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from holdfast.comply.clocks import CLOCKS, Incident, Timer, timers
@@ -103,13 +103,18 @@ def _register(asked: Asked, happened: list[tuple[Entry, Incident]]) -> Answer:
 
 def _timers(asked: Asked, one: tuple[Entry, Incident]) -> list[tuple[Entry, Timer]]:
     opened, known = one
-    done = {
-        said.theme: said.effective_at
-        for said in asked.books.books.attestations
-        if said.kind == "report" and said.holds and said.effective_at >= known.aware_at
-        if said.model in (None, asked.books.model.name)
-    }
-    return [(opened, timer) for timer in timers(known, asked.books.books.as_of, done, regime=asked.theme)]
+    made = reports(asked.books, known)
+    return [(opened, timer) for timer in timers(known, asked.books.books.as_of, made, regime=asked.theme)]
+
+
+def reports(books: ModelBooks, incident: Incident) -> dict[str, datetime]:
+    """When each report about an incident was first made, by its clock, as people attested it."""
+    found: dict[str, datetime] = {}
+    for said in books.books.attestations:
+        fits = said.kind == "report" and said.holds and said.model in (None, books.model.name)
+        if fits and said.effective_at >= incident.aware_at:
+            found.setdefault(said.theme, said.effective_at)
+    return found
 
 
 def _clocked(asked: Asked, due: list[tuple[tuple[Entry, Incident], tuple[Entry, Timer]]]) -> Answer:
