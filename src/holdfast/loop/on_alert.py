@@ -10,7 +10,6 @@ from holdfast.core.store import Message, Transaction
 from holdfast.loop.live import foreseen, join, minted, observe
 from holdfast.loop.reaction import reaction
 from holdfast.loop.turn import Turn
-from holdfast.respond.run import end_alert, respond
 
 RECENT = timedelta(hours=24)
 
@@ -21,6 +20,8 @@ def answer(turn: Turn, message: Message) -> None:
 
     What was closed before its turn came is left alone: nothing was done, so nothing has to end.
     """
+    from holdfast.respond.run import respond
+
     alert = turn.tx.alerts.find(message.body["alert"])
     if alert is None or alert.state is AlertState.CLOSED:
         return
@@ -34,6 +35,8 @@ def answer(turn: Turn, message: Message) -> None:
 @reaction(ALERT_CLOSED)
 def end(turn: Turn, message: Message) -> None:
     """What the alert caused ends: its observation is followed by one without it, its runs are taken back."""
+    from holdfast.respond.run import end_alert
+
     alert = turn.tx.alerts.find(message.body["alert"])
     if alert is None:
         return
