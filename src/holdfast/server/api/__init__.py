@@ -1,0 +1,1 @@
+"""The JSON API: a twin of every page and action, the alert stream, directives, and OpenAPI."""
