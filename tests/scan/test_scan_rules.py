@@ -32,6 +32,8 @@ MUST_FIRE = {
     "new-unlisted": Fact("construct", "somebody.Else"),
     "code-operator": Fact("operator-domain", "ai.onnx.contrib.PyOp"),
     "custom-operator": Fact("operator-domain", "bank.Scorecard"),
+    "loader-module": Fact("loader-module", "os"),
+    "loader-module-unlisted": Fact("loader-module", "somebody"),
 }
 MUST_NOT_FIRE = {
     "import-denied": Fact("import", FORESTS),
@@ -48,6 +50,8 @@ MUST_NOT_FIRE = {
     "new-unlisted": Fact("construct", FORESTS),
     "code-operator": Fact("operator-domain", "bank.Scorecard"),
     "custom-operator": Fact("operator-domain", "ai.onnx.contrib.PyOp"),
+    "loader-module": Fact("loader-module", "somebody"),
+    "loader-module-unlisted": Fact("loader-module", "os"),
 }
 
 

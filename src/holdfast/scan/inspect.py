@@ -111,7 +111,8 @@ Reader = Callable[[Inspector, Window, Seen, int], None]
 _READERS: Final[dict[str, str]] = {
     **dict.fromkeys(("pickle", "joblib"), "pickles:read"),
     **dict.fromkeys(("gzip", "zlib", "bz2", "xz", "lzma", "lz4"), "archives:read_compressed"),
-    **dict.fromkeys(("zip", "skops", "keras-zip"), "archives:read_zip_members"),
+    **dict.fromkeys(("zip", "keras-zip"), "archives:read_zip_members"),
+    "skops": "skops:read",
     "npz": "archives:read_zip_members",
     "tar": "archives:read_tar",
     "torch-zip": "torch:read_zip",
@@ -122,7 +123,10 @@ _READERS: Final[dict[str, str]] = {
     "onnx": "onnx:read",
     "gguf": "gguf:read",
     **dict.fromkeys(("other", "empty"), "plain:read"),
-    "json": "hubconfig:read",
+    **dict.fromkeys(("json", "catboost-json"), "hubconfig:read"),
+    **dict.fromkeys(("pmml", "openvino"), "markup:read"),
+    "mlmodel": "mlmodel:read",
+    "notebook": "notebook:read",
     "executable": "plain:read_executable",
 }
 """Where the reader of a format is: module of holdfast.scan.formats, and function. Loaded when first met."""

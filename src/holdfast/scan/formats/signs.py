@@ -26,22 +26,30 @@ _SECRETS: Final = {
     "password": re.compile(r"(?i)[\"']?\b\w{0,30}passw(?:or)?d[\"']?\s{0,3}[:=]\s{0,3}[\"'][^\"'\s]{6,80}[\"']"),
 }
 _ADDRESS: Final = re.compile(r"\bhttp://\d{1,3}(?:\.\d{1,3}){3}\b")
+_OBFUSCATED: Final = re.compile(
+    r"\b(?:exec|eval)\s{0,3}\(\s{0,3}[\w.]{0,60}(?:decode|decompress|loads)\w{0,20}\s{0,3}\("
+)
 _SCRIPTS: Final = {
     "script element": re.compile(r"(?i)<script[\s>]"),
     "script address": re.compile(r"(?i)\bjavascript:\w"),
-    "exec of decoded text": re.compile(
-        r"\b(?:exec|eval)\s{0,3}\(\s{0,3}[\w.]{0,60}(?:decode|decompress|loads)\w{0,20}\s{0,3}\("
-    ),
     "shell command": re.compile(r"\bos\.(?:system|popen)\s{0,3}\(|\bsubprocess\.\w{1,20}\s{0,3}\("),
     "pickle load": re.compile(r"\b(?:pickle|joblib|dill|cloudpickle)\.loads?\s{0,3}\("),
     "download run by a shell": re.compile(r"\b(?:curl|wget)\b[^\n|]{0,300}\|\s{0,5}(?:sudo\s{1,3})?(?:ba|z|da)?sh\b"),
 }
 
 
+_HIDDEN: Final = ("obfuscated-code", {"exec of decoded text": _OBFUSCATED})
+
+
 def read_signs(text: str, seen: Seen, *, member: str | None = None) -> None:
     """State credentials, addresses and scripts, each kind at its first place, in the first 8 MB of `text`."""
     part = text[:MAX_TEXT]
-    for kind, table in (("secret", _SECRETS), ("script", _SCRIPTS), ("plain-address", {"http by number": _ADDRESS})):
+    for kind, table in (
+        ("secret", _SECRETS),
+        ("script", _SCRIPTS),
+        ("plain-address", {"http by number": _ADDRESS}),
+        _HIDDEN,
+    ):
         for name, pattern in table.items():
             found = pattern.search(part)
             if found is not None:

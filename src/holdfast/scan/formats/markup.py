@@ -1,0 +1,72 @@
+"""XML models (PMML, OpenVINO): an entity or a document type of their own makes a parser open files or unfold."""
+
+from __future__ import annotations
+
+from typing import Final
+from xml.parsers import expat
+
+from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.containers_zip import escapes
+from holdfast.scan.inspect import Inspector, Seen
+
+MAX_BYTES: Final = 512 << 20
+MAX_DEPTH: Final = 1000
+_CHUNK: Final = 1 << 20
+_CODE: Final = frozenset(("script", "object", "embed", "iframe", "stylesheet", "include"))
+_PLACES: Final = frozenset(("path", "file", "location", "filename", "library"))
+
+
+class _Watch:
+    """What an XML file says, without its text."""
+
+    def __init__(self, seen: Seen, inspector: Inspector, parser: expat.XMLParserType) -> None:
+        self.seen, self.inspector, self.parser = seen, inspector, parser
+        self.depth = 0
+        parser.StartElementHandler = self.start
+        parser.EndElementHandler = self.end
+        parser.StartDoctypeDeclHandler = self.doctype
+        parser.EntityDeclHandler = self.entity
+        parser.ProcessingInstructionHandler = self.instruction
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        self.depth += 1
+        self.inspector.enter(0)
+        if self.depth > MAX_DEPTH:
+            raise Fault("budget", "elements nested too deeply", self.parser.CurrentByteIndex)
+        local = name.rpartition(":")[2].lower()
+        if local in _CODE:
+            self.seen.add("script", f"element {name[:80]}", self.parser.CurrentByteIndex)
+        if "library" in attributes:
+            self.seen.add("native-library", attributes["library"][:200], self.parser.CurrentByteIndex)
+        for key, value in attributes.items():
+            if key.lower() in _PLACES and (escapes(value) or "://" in value):
+                self.seen.add("path-escape", value[:200], self.parser.CurrentByteIndex)
+
+    def end(self, _name: str) -> None:
+        self.depth -= 1
+
+    def doctype(self, name: str, system: str | None, public: str | None, _internal: bool) -> None:
+        kind = "xml-entity" if system or public else "xml-doctype"
+        self.seen.add(kind, f"document type {name[:80]}", self.parser.CurrentByteIndex)
+
+    def entity(self, name: str, *_rest: object) -> None:
+        self.seen.add("xml-entity", f"entity {name[:80]}", self.parser.CurrentByteIndex)
+
+    def instruction(self, target: str, _data: str) -> None:
+        self.seen.add("script", f"instruction {target[:80]}", self.parser.CurrentByteIndex)
+
+
+def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """Element by element; external entities are never opened, internal ones never unfolded."""
+    if len(window) > MAX_BYTES:
+        raise Fault("budget", f"{len(window):,} bytes of XML", 0)
+    parser = expat.ParserCreate()
+    _Watch(seen, inspector, parser)
+    try:
+        for at in range(0, len(window), _CHUNK):
+            parser.Parse(window.read(at, _CHUNK), False)
+        parser.Parse(b"", True)
+    except expat.ExpatError as fault:
+        if not any(fact.kind == "xml-entity" for fact in seen.facts):
+            raise Fault("malformed", f"no XML: {fault}", fault.offset) from None
+    seen.parsed = len(window)

@@ -1,0 +1,67 @@
+"""MLflow's MLmodel: which Python module loads the model, and which files it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from holdfast.core.formats.buffers import Window
+from holdfast.core.formats.containers_zip import escapes
+from holdfast.scan.formats.signs import read_signs
+from holdfast.scan.inspect import Inspector, Seen
+
+MAX_BYTES: Final = 4 << 20
+_PATHS: Final = frozenset(
+    (
+        *("artifact_path", "model_path", "data", "code", "env", "conda", "virtualenv", "pickled_model", "python_model"),
+        *("model_code_path", "model_data", "path", "uri", "tokenizer_binary", "weights", "cloudpickle"),
+    )
+)
+
+
+def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """The loader module is imported by whoever serves the model; paths are opened relative to the file."""
+    if len(window) > MAX_BYTES:
+        seen.add("budget", f"an MLmodel of {len(window):,} bytes", 0)
+        seen.unread = len(window)
+        return
+    tag = window.find(b"!!python/")
+    if tag >= 0:
+        seen.add("yaml-tag", window.read(tag, 60).decode("utf-8", "replace").split()[0], tag)
+    text = window.read(0, len(window)).decode("utf-8", "replace")
+    seen.parsed = len(window)
+    read_signs(text, seen)
+    document = _yaml(text, seen)
+    for key, value in _pairs(document, inspector):
+        if key == "loader_module" and value != "mlflow" and not str(value).startswith("mlflow."):
+            seen.add("loader-module", str(value)[:200])
+        elif key == "code" and value:
+            seen.add("remote-code", f"code: {str(value)[:120]}")
+        if key in _PATHS and isinstance(value, str) and (escapes(value) or value.startswith("~")):
+            seen.add("path-escape", value[:200])
+
+
+def _yaml(text: str, seen: Seen) -> Any:
+    """Plain YAML without aliases, which could unfold without end, and without tags."""
+    import yaml
+
+    try:
+        if any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in yaml.scan(text, yaml.CSafeLoader)):
+            seen.add("expansion", "aliases in an MLmodel", 0)
+            return None
+        return yaml.load(text, yaml.CSafeLoader)
+    except (yaml.YAMLError, RecursionError, ValueError) as fault:
+        seen.add("malformed", f"no plain YAML: {str(fault).splitlines()[0][:100]}", 0)
+        return None
+
+
+def _pairs(document: Any, inspector: Inspector) -> Iterator[tuple[str, Any]]:
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            inspector.enter()
+            yield from ((str(key), item) for key, item in value.items())
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
