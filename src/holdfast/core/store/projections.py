@@ -227,9 +227,9 @@ def _relevant(session: Session, models: Iterable[str]) -> dict[str, list[str]]:
         for row in session.connection.execute(serving):
             found.setdefault(row.model, set()).add(row.version)
         columns = (standings.c.model, standings.c.version, standings.c.effective_at, standings.c.sequence)
-        for row in session.connection.execute(select(*columns).where(standings.c.model.in_(chunk))):
-            mine = (row.effective_at, row.sequence, row.version)
-            newest[row.model] = max(newest.get(row.model, mine), mine)
+        for stands in session.connection.execute(select(*columns).where(standings.c.model.in_(chunk))):
+            mine = (stands.effective_at, stands.sequence, stands.version)
+            newest[stands.model] = max(newest.get(stands.model, mine), mine)
     last = {model: {version} for model, (_, _, version) in newest.items()}
     return {model: sorted(found.get(model, last.get(model, set()))) for model in models}
 
