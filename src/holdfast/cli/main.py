@@ -18,6 +18,7 @@ VERBS = {
     "backlog": ("holdfast.cli.backlog", "Findings as ranked work: plan it, claim it, prove it, or accept the risk."),
     "comply": ("holdfast.cli.comply", "Hold the record against laws and standards; write packs to verify."),
     "respond": ("holdfast.cli.respond", "What is done about alerts, who is told, and what people decide about it."),
+    "serve": ("holdfast.cli.serve", "Run the console, the API and the loop; say who may come in."),
     "ledger": ("holdfast.cli.ledger", "Verify, export and read the record of what happened."),
     "config": ("holdfast.cli.config", "Show the settings in force and where each comes from."),
     "doctor": ("holdfast.cli.doctor", "Say what is missing here, and the command that repairs it."),

@@ -30,6 +30,7 @@ from holdfast.server.faults import as_json, status_of, too_large, wrong_paramete
 from holdfast.server.front import Front
 from holdfast.server.guard import EVENTS_PATH, MAX_BODY_BYTES, Guard, TooLargeError, logged
 from holdfast.server.html import fault_page, from_http, page_routes
+from holdfast.server.pack import pack_route
 from holdfast.server.pages.login import login_routes
 from holdfast.server.site import Site
 
@@ -48,6 +49,7 @@ def application(site: Site) -> ASGIApp:
         Route("/healthz", _health(site), methods=["GET"]),
         Route("/metrics", _metrics(site), methods=["GET"]),
         *login_routes(site),
+        pack_route(site),
         *page_routes(site),
         Mount(EVENTS_PATH, events_app(site)),
         Mount("/static", StaticFiles(directory=STATIC)),

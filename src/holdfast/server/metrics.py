@@ -15,14 +15,18 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        said = {"registry": self.registry}
-        self._requests = Counter("holdfast_requests", "Requests answered.", ["method", "route", "status"], **said)
-        self._seconds = Histogram("holdfast_request_seconds", "Time to answer.", ["route"], buckets=BUCKETS_S, **said)
-        self._models = Gauge("holdfast_models", "Models by the verdict that holds now.", ["verdict"], **said)
-        self._waiting = Gauge("holdfast_outbox_waiting", "Messages not acknowledged yet.", **said)
-        self._leaves = Gauge("holdfast_ledger_leaves", "Leaves of the ledger.", **said)
-        self._pending = Gauge("holdfast_ledger_pending", "Intents without a leaf yet.", **said)
-        self._streams = Gauge("holdfast_live_streams", "Browsers that follow the alerts.", **said)
+        into = self.registry
+        self._requests = Counter(
+            "holdfast_requests", "Requests answered.", ["method", "route", "status"], registry=into
+        )
+        self._seconds = Histogram(
+            "holdfast_request_seconds", "Time to answer.", ["route"], buckets=BUCKETS_S, registry=into
+        )
+        self._models = Gauge("holdfast_models", "Models by the verdict that holds now.", ["verdict"], registry=into)
+        self._waiting = Gauge("holdfast_outbox_waiting", "Messages not acknowledged yet.", registry=into)
+        self._leaves = Gauge("holdfast_ledger_leaves", "Leaves of the ledger.", registry=into)
+        self._pending = Gauge("holdfast_ledger_pending", "Intents without a leaf yet.", registry=into)
+        self._streams = Gauge("holdfast_live_streams", "Browsers that follow the alerts.", registry=into)
 
     def seen(self, method: str, route: str, status: int, elapsed_s: float) -> None:
         """Count one request. `route` is the pattern, never the path: paths are without number."""

@@ -27,6 +27,7 @@ NAVIGATION: Final = (
     ("settings", "Settings", "/settings"),
 )
 
+_ID: Final = re.compile(r"\b([a-z]{3}_[0-9a-f]{8})[0-9a-f]{16,}")
 _DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
 
 
@@ -59,6 +60,7 @@ def environment() -> Environment:
         iso=iso,
         seconds=seconds,
         exact=exact,
+        brief=brief,
     )
     return made
 
@@ -119,6 +121,11 @@ def iso(text: str | None) -> Markup:
 def seconds(span: float) -> str:
     """A span of seconds in the words that people say."""
     return age(timedelta(seconds=span))
+
+
+def brief(text: str) -> str:
+    """Text in which long ids are shortened, where people read it and copy nothing."""
+    return _ID.sub(r"\1…", text)
 
 
 def exact(text: str) -> Markup:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from holdfast.core.errors import ConfigError, HoldfastError, PrerequisiteError
+from holdfast.loop.background import Background, Task
 from holdfast.server.front import LOOPBACK, Front
 
 if TYPE_CHECKING:
@@ -27,6 +27,14 @@ START_S: Final = 20.0
 STOP_S: Final = 10
 DRAIN_S: Final = 2
 CONCURRENT: Final = 512
+
+
+class Loop(Protocol):
+    """What goes on by itself until told to stop."""
+
+    def run(self, stop: threading.Event) -> None:
+        """Turn until `stop` is set."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +93,7 @@ def running(holdfast: Holdfast, place: Place | None = None, *, loop: bool = True
         threads = [threading.Thread(target=server.run, args=([listener],), name="holdfast-server", daemon=True)]
         if loop:
             threads.append(
-                threading.Thread(target=_background, args=(holdfast, stop), name="holdfast-loop", daemon=True)
+                threading.Thread(target=_loop(holdfast).run, args=(stop,), name="holdfast-loop", daemon=True)
             )
         try:
             for thread in threads:
@@ -171,17 +179,20 @@ def _await(server: Server, thread: threading.Thread) -> None:
     )
 
 
-def _background(holdfast: Holdfast, stop: threading.Event) -> None:
-    holdfast.background.run(stop)
+def _loop(holdfast: Holdfast) -> Loop:
+    """The loop as it was wired; else what every Holdfast has: reactions and the ledger."""
+    wired: Loop | None = getattr(holdfast, "background", None)
+    engine = holdfast.engine
+    tasks = (
+        Task("expiry", engine.tick),
+        Task("reactions", engine.drain),
+        Task("ledger", holdfast.ledger.append_pending),
+    )
+    return wired or Background(tasks, holdfast.clock)
 
 
-def quiet_logs(*, verbose: bool = False) -> None:
+def log_to_stderr(*, verbose: bool = False) -> None:
     """Log lines go to stderr: warnings always, each request where it is wanted."""
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     logging.getLogger("holdfast").setLevel(level)
-
-
-def process() -> int:
-    """The id of this process, for whoever wants to stop it."""
-    return os.getpid()

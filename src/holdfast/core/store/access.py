@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -161,13 +162,14 @@ class Access:
         query = select(login_failures.c.count).where(login_failures.c.key == key, login_failures.c.since > since)
         return self._sql.scalar(query) or 0
 
-    def note_failure(self, key: str, since: datetime) -> None:
-        """Count one more failure; a window that began at or before `since` is over and a new one begins."""
-        now = self._session.now
+    def note_failures(self, keys: Iterable[str], since: datetime) -> None:
+        """Count one more failure under each key; windows that began at or before `since` are over."""
         self._sql.execute(delete(login_failures).where(login_failures.c.since <= since))
-        statement = self._session.insert(login_failures).values(key=key, count=1, since=now)
         counted = {"count": login_failures.c.count + 1}
-        self._sql.execute(statement.on_conflict_do_update(index_elements=["key"], set_=counted))
+        for key in keys:
+            row = {"key": key, "count": 1, "since": self._session.now}
+            statement = self._session.insert(login_failures).values(**row)
+            self._sql.execute(statement.on_conflict_do_update(index_elements=["key"], set_=counted))
 
     def clear_failures(self, key: str) -> None:
         """Forget the failures under a key."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -78,4 +79,6 @@ def _directives(site: Site, who: Identity, model: str | None) -> bytes:
 
     with site.store.reading() as tx:
         view = directives_view(tx, site.now, model=model)
-    return msgspec.json.encode(msgspec.to_builtins(view))
+        units = {known.name: known.unit for known in tx.models.all()}
+    seen = tuple(one for one in view.directives if who.user.sees(units.get(one.model, "")))
+    return msgspec.json.encode(replace(view, directives=seen).to_json())

@@ -52,7 +52,7 @@ class Entry:
             user = tx.access.user(name)
             known = None if user is None or user.disabled_at else tx.access.password_of(user.id)
         if not password_fits(password, known) or user is None:
-            self.store.run(lambda tx: [tx.access.note_failure(key, since) for key in keys])
+            self.store.run(lambda tx: tx.access.note_failures(keys, since))
             raise wrong_login()
         return self.store.run(lambda tx: _open(tx, user, next(iter(keys))))
 

@@ -19,8 +19,8 @@ class Right(StrEnum):
     PLAN_SPRINTS = "plan sprints"
     ASK_ACCEPTANCE = "ask that a risk be accepted"
     ACCEPT_RISK = "accept a risk"
-    ATTEST = "attest evidence"
     TAKE_EVIDENCE = "download evidence"
+    SEND_EVENTS = "make tokens that send events"
     MANAGE_USERS = "manage users"
 
 
@@ -35,8 +35,8 @@ HOLDERS: Final[dict[Right, frozenset[Role]]] = {
     Right.PLAN_SPRINTS: frozenset({_LEAD, _ADMIN}),
     Right.ASK_ACCEPTANCE: frozenset({_ENGINEER, _ANALYST, _LEAD, _ADMIN}),
     Right.ACCEPT_RISK: frozenset({_LEAD}),
-    Right.ATTEST: frozenset({_AUDITOR, _LEAD}),
     Right.TAKE_EVIDENCE: frozenset({_AUDITOR, _LEAD, _ADMIN}),
+    Right.SEND_EVENTS: frozenset({_ENGINEER, _ADMIN}),
     Right.MANAGE_USERS: frozenset({_ADMIN}),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from holdfast.backlog.acceptance import Wish, approve, request, withdraw
@@ -79,7 +79,12 @@ def sprints(visit: Visit) -> Sprints:
 @page("/backlog/sprints/{id}", "sprint.html", "backlog", query=AS_OF)
 def sprint(visit: Visit) -> SprintView:
     """One sprint: its board and its burn-down."""
-    return sprint_view(visit.tx, visit.params["id"], visit.as_of)
+    found = sprint_view(visit.tx, visit.params["id"], visit.as_of)
+    board = tuple(
+        replace(column, items=tuple(item for item in column.items if item.model in visit.models))
+        for column in found.board
+    )
+    return replace(found, board=board)
 
 
 def _item(deed: Deed) -> BacklogItem:

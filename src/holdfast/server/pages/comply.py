@@ -9,6 +9,7 @@ from datetime import datetime
 from holdfast.comply.queries import ClauseView, ModelState, clause_view, posture
 from holdfast.core.domain.control import State
 from holdfast.core.errors import ConfigError, UsageError
+from holdfast.server.auth.rights import Right, holds
 from holdfast.server.faults import not_found
 from holdfast.server.page import AS_OF, page
 from holdfast.server.visit import Visit
@@ -36,6 +37,7 @@ class Overview:
     states: tuple[str, ...]
     frameworks: tuple[FrameworkRow, ...]
     models: int
+    may_take: bool
 
 
 KNOWN = {"known_at": "Only what had been recorded by then. Default: all that is known now."}
@@ -58,7 +60,8 @@ def comply(visit: Visit) -> Overview:
         for one in found.frameworks
     )
     counts = {state.value: count for state, count in found.counts.items()}
-    return Overview(found.state, counts, tuple(state.value for state in State), rows, len(found.models))
+    may = holds(visit.who.role, Right.TAKE_EVIDENCE) and visit.who.sees_everything
+    return Overview(found.state, counts, tuple(state.value for state in State), rows, len(found.models), may)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +111,12 @@ def framework(visit: Visit) -> FrameworkPage:
         found.note,
         found.state,
         {state.value: count for state, count in found.counts.items()},
-        tuple(_row(clause) for clause in found.clauses),
+        tuple(_row(clause, open_to_all=visit.who.sees_everything) for clause in found.clauses),
     )
 
 
-def _row(clause: ClauseView) -> ClauseRow:
+def _row(clause: ClauseView, *, open_to_all: bool) -> ClauseRow:
+    """Reasons name models, so they are for those who see every unit."""
     return ClauseRow(
         clause.ref,
         clause.title,
@@ -121,7 +125,7 @@ def _row(clause: ClauseView) -> ClauseRow:
         clause.state,
         clause.binding,
         clause.age_s,
-        clause.reasons,
+        clause.reasons if open_to_all else (),
         len(clause.models),
     )
 
@@ -144,7 +148,9 @@ def clause(visit: Visit) -> ClausePage:
     except (ConfigError, UsageError):
         raise not_found(f"clause '{name[:40]} {ref[:60]}'") from None
     shown = tuple(one for one in found.models if _mine(visit, one))
-    return ClausePage(replace(found, models=shown), len(found.models) - len(shown), known_at)
+    hidden = len(found.models) - len(shown)
+    reasons = found.reasons if visit.who.sees_everything else ()
+    return ClausePage(replace(found, models=shown, reasons=reasons), hidden, known_at)
 
 
 def _mine(visit: Visit, state: ModelState) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from holdfast.core.errors import UsageError
+from holdfast.intel.decide import dismiss, release
 from holdfast.intel.queries import (
     EffectView,
     FeedView,
@@ -16,9 +17,10 @@ from holdfast.intel.queries import (
     impact_view,
     items_view,
 )
+from holdfast.server.auth.rights import Right
 from holdfast.server.faults import not_found
-from holdfast.server.page import AS_OF, page
-from holdfast.server.visit import Visit
+from holdfast.server.page import AS_OF, Done, action, page
+from holdfast.server.visit import Deed, Visit
 
 MAX_ITEMS = 100
 
@@ -66,3 +68,36 @@ def intel_item(visit: Visit) -> ImpactView:
         tuple(claim for claim in found.claims if _visible(visit, claim.target)),
         tuple(change for change in found.changes if change.model in visit.models),
     )
+
+
+@action(
+    "/intel/items/{id}/withdraw",
+    Right.HANDLE_INTEL,
+    said="The item is taken back; effects with other causes stay.",
+    fields={"reason": "Why it is wrong."},
+)
+def withdraw_item(deed: Deed) -> Done:
+    """Take an item back, whatever feeds say of it."""
+    dismiss(deed.tx, _uid(deed), deed.who.name, deed.text("reason", most=500))
+    return Done(f"/intel/items/{deed.params['id']}")
+
+
+@action(
+    "/intel/items/{id}/release",
+    Right.HANDLE_INTEL,
+    said="The item may take effect.",
+    fields={"reason": "Why it may take effect."},
+)
+def release_item(deed: Deed) -> Done:
+    """Let an item count that waits for a person, or that somebody took back."""
+    if release(deed.tx, _uid(deed), deed.who.name, deed.text("reason", most=500)) is None:
+        raise not_found("item that waits for a person under this id")
+    return Done(f"/intel/items/{deed.params['id']}")
+
+
+def _uid(deed: Deed) -> str:
+    name = deed.params["id"]
+    try:
+        return find_item(deed.tx, name)
+    except UsageError:
+        raise not_found(f"intelligence '{name[:80]}'") from None

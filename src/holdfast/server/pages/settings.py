@@ -130,6 +130,8 @@ def make_token(deed: Deed) -> Done:
         raise wrong_parameter("scope", f"{scope[:40]!r} is no scope", f"take one of {', '.join(Scope)}")
     if not (days.isascii() and days.isdigit() and 1 <= int(days) <= MAX_TOKEN_DAYS):
         raise wrong_parameter("days", f"{days!r} is no number of days", f"write 1 to {MAX_TOKEN_DAYS}")
+    if scope == Scope.INGEST:
+        deed.who.demand(Right.SEND_EVENTS)
     _, secret = add_token(deed.tx, deed.who.user, deed.text("label", most=80), (Scope(scope),), int(days))
     return Done("/settings#tokens", {"token": secret})
 
