@@ -17,6 +17,7 @@ VERBS = {
     "gate": ("holdfast.cli.gate", "Decide whether models may be deployed; sign and verify the verdict."),
     "backlog": ("holdfast.cli.backlog", "Findings as ranked work: plan it, claim it, prove it, or accept the risk."),
     "comply": ("holdfast.cli.comply", "Hold the record against laws and standards; write packs to verify."),
+    "watch": ("holdfast.cli.watch", "Models at work: take events in, read them back, see gaps and alerts."),
     "respond": ("holdfast.cli.respond", "What is done about alerts, who is told, and what people decide about it."),
     "serve": ("holdfast.cli.serve", "Run the console, the API and the loop; say who may come in."),
     "ledger": ("holdfast.cli.ledger", "Verify, export and read the record of what happened."),

@@ -20,6 +20,7 @@ from holdfast.core.store import Store
 from holdfast.watch.events import MAX_PRODUCERS, RefusedError, RowFault, check, check_size, refused, split
 from holdfast.watch.log import Entry, Log, Receipt
 from holdfast.watch.producers import tally
+from holdfast.watch.retention import sweep
 from holdfast.watch.schema import conform
 from holdfast.watch.settings import WatchSettings
 
@@ -68,7 +69,7 @@ class Intake:
         self.stats = IntakeStats()
         self._known = known or _Registered(store)
         self._log = Log(store, self.settings)
-        self._log.sweep()
+        sweep(store)
         self._queue: deque[_Waiting] = deque()
         self._ready = threading.Condition()
         self._closing = False
@@ -97,6 +98,10 @@ class Intake:
             self._queue.append(waiting)
             self._ready.notify()
         return waiting.answer
+
+    def check(self, events: pa.Table) -> None:
+        """Raise what `submit` would raise for these events, and keep none of them."""
+        self._entry(events)
 
     def close(self) -> None:
         """Write what waits, let the ledger speak of it, and stop."""

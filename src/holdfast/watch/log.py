@@ -130,13 +130,6 @@ class Log:
             state = tx.segments.state()
             return state is not None and state.newest > state.sealed and self._due(tx, state)
 
-    def sweep(self) -> list[str]:
-        """Delete pack files that no row names and nobody writes. Gives their names."""
-        with self.store.transaction() as tx:
-            tx.segments.hold()
-            named = tx.segments.packs()
-            return [name for name in self.packs.names() if name not in named and self.packs.remove(name)]
-
     def close(self) -> None:
         """Give the pack up."""
         if self._writer is not None:

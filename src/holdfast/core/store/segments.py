@@ -7,7 +7,7 @@ reader that has seen sequence n has seen everything before it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -122,9 +122,10 @@ class EventSegments:
             select(segments).where(segments.c.sequence > sequence).order_by(segments.c.sequence).limit(limit)
         )
 
-    def before(self, sequence: int, limit: int) -> list[SegmentRow]:
+    def before(self, sequence: int, limit: int, *, model: str | None = None) -> list[SegmentRow]:
         """Rows up to a sequence whose events are there, newest first."""
         query = select(segments).where(segments.c.sequence <= sequence, segments.c.removed_at.is_(None))
+        query = query if model is None else query.where(segments.c.model == model)
         return self._rows(query.order_by(segments.c.sequence.desc()).limit(limit))
 
     def find(self, sequences: Iterable[int]) -> dict[int, SegmentRow]:
@@ -159,6 +160,19 @@ class EventSegments:
         """Rows recorded before a moment whose events are still there, oldest first."""
         query = select(segments).where(segments.c.recorded_at < before, segments.c.removed_at.is_(None))
         return self._rows(query.order_by(segments.c.sequence).limit(limit))
+
+    def count_before(self, before: datetime) -> tuple[int, int]:
+        """How many segments and events `expired` would give."""
+        query = select(func.count(), func.coalesce(func.sum(segments.c.rows), 0)).where(
+            segments.c.recorded_at < before, segments.c.removed_at.is_(None)
+        )
+        count, rows = self._sql.execute(query).one()
+        return int(count), int(rows)
+
+    def release(self, state: LogState, rows: Sequence[SegmentRow]) -> list[SegmentRow]:
+        """Let segments out of quarantine: they get new sequences, so that readers who have passed them see them."""
+        self.remove(rows)
+        return self.append(state, [replace(row.slice, quarantined=False) for row in rows])
 
     def remove(self, rows: Iterable[SegmentRow]) -> None:
         """Mark rows as without events; the rows stay, because seals speak of them."""
