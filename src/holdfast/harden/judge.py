@@ -1,0 +1,140 @@
+"""The judge of candidates: held-out rows, the audit's own search, and its floor, which is a proof.
+
+Training knows none of the three. Per-row results are kept, so that the choice can be checked on other rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from holdfast.attack import Budget, Goal, TreeTarget, attack, warm_up
+from holdfast.core.domain.hardening import BoxFigures, HardeningFigures
+from holdfast.core.errors import DataError
+from holdfast.core.formats.read import TreeModel
+from holdfast.harden.material import Material
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+BOXES = (0.002, 0.005, 0.01, 0.02, 0.05)
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """What one model did on each held-out row; attacked are `sample`, a seeded choice of the caught cases."""
+
+    scores: Floats
+    """(n,) probability of class 1."""
+    flagged: Bools
+    """(n,) decided as class 1."""
+    caught: Bools
+    """(n,) cases (rows of the harmed class) decided as such."""
+    sample: Integers
+    linf: Floats
+    floor: Floats
+    """Per attacked row: the smallest move found, and below which none exists."""
+    moved: Floats
+    """Attacked rows as they were moved; unmoved where the search found nothing."""
+    train_flag_rate: float
+
+
+class Judge:
+    """Judges models of one run, all on the same rows."""
+
+    def __init__(self, material: Material, *, linf: float, rows: int, seed: int) -> None:
+        self.boxes = tuple(sorted({*BOXES, linf}))
+        self.labels = material.held_out_labels
+        self.cases: Bools = material.held_out_labels == material.task.harm.from_class
+        self._material, self._rows, self._seed = material, rows, seed
+        warm_up()
+
+    def judge(self, model: TreeModel) -> Judged:
+        """Score, decide and attack the held-out rows. The rows attacked are those that the audit attacks."""
+        material = self._material
+        target = TreeTarget.of(model, material.contract, material.feature_map)
+        scores = self._scores(target, material.held_out)
+        flagged = self._flagged(scores)
+        caught = self.cases & (flagged == (material.task.harm.from_class == 1))
+        sample = self._sample(caught)
+        linf, floor, moved = self._attack(target, material.held_out[sample])
+        train_rate = float(self._flagged(self._scores(target, material.train)).mean())
+        return Judged(scores, flagged, caught, sample, linf, floor, moved, train_rate)
+
+    def _scores(self, target: TreeTarget, X: Floats) -> Floats:
+        # Libraries answer in float32; so do we, or ties between rows would not be ties.
+        return target.scores(X)[:, 1].astype(np.float32).astype(np.float64)
+
+    def _flagged(self, scores: Floats) -> Bools:
+        threshold = self._material.task.threshold
+        if self._material.task.positive == 1:
+            return scores >= threshold
+        return ~(1 - scores >= threshold)
+
+    def _sample(self, caught: Bools) -> Integers:
+        places = np.flatnonzero(self.cases)
+        among_cases = np.flatnonzero(caught[places])
+        return places[np.sort(np.random.default_rng(self._seed).permutation(among_cases)[: self._rows])]
+
+    def _attack(self, target: TreeTarget, rows: Floats) -> tuple[Floats, Floats, Floats]:
+        if not len(rows):
+            return np.zeros(0), np.zeros(0), rows
+        material = self._material
+        found = attack(
+            target,
+            rows,
+            goal=Goal.of(material.task),
+            budget=Budget(),
+            contract=material.contract,
+            scales=material.scales,
+            seed=self._seed,
+        )
+        return np.where(found.success & found.valid, found.linf, np.inf), found.floor, found.adversarial
+
+    def figures(self, judged: Judged, rows: Integers | None = None) -> HardeningFigures:
+        """Sum up all held-out rows, or some of them. Raises DataError HF-HRD-007 where these hold one class only."""
+        places = np.arange(self.labels.size) if rows is None else rows
+        cases = self.cases[places]
+        if cases.all() or not cases.any():
+            raise _one_class()
+        recall = float(judged.caught[places][cases].mean())
+        attacked = np.isin(judged.sample, places)
+        return HardeningFigures(
+            auc=auc(self.labels[places], judged.scores[places]),
+            recall=recall,
+            flag_rate=float(judged.flagged[places].mean()),
+            train_flag_rate=judged.train_flag_rate,
+            attacked=int(attacked.sum()),
+            boxes=tuple(
+                BoxFigures(
+                    box, recall * _stays(judged.linf[attacked], box), recall * _stays(judged.floor[attacked], box)
+                )
+                for box in self.boxes
+            ),
+        )
+
+
+def auc(labels: Floats, scores: Floats) -> float:
+    """Area under the ROC curve, ties counted half."""
+    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    positive = labels == 1
+    n, m = int(positive.sum()), int((~positive).sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def _stays(distances: Floats, box: float) -> float:
+    """Of no caught case none stays."""
+    return float((distances > box).mean()) if distances.size else 0.0
+
+
+def _one_class() -> DataError:
+    return DataError(
+        "the held-out rows hold only one class",
+        cause="recall and AUC need cases and other rows",
+        fix="name test data under data: in the manifest that has both, at least five rows of each",
+        code="HF-HRD-007",
+    )

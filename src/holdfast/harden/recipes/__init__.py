@@ -1,0 +1,1 @@
+"""Every recipe Holdfast ships, one file each."""

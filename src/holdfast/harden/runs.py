@@ -1,0 +1,240 @@
+"""One hardening run: read, train in a process of its own, judge, choose, write the new version beside the old one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from holdfast.core.domain.hardening import Hardening, HardeningPoint
+from holdfast.core.domain.ids import digest_bytes
+from holdfast.core.errors import TargetError, UsageError
+from holdfast.core.formats.margins import margins
+from holdfast.core.formats.read import read_buffer
+from holdfast.core.sandbox.libraries import own_libraries
+from holdfast.harden.choose import choose, chosen_elsewhere, point_of
+from holdfast.harden.judge import Judge, Judged
+from holdfast.harden.material import Material
+from holdfast.harden.statement import SUFFIX, signed
+from holdfast.harden.trainer import Trainer
+from holdfast.harden.worker import Job, Made
+
+if TYPE_CHECKING:
+    from holdfast.core.sign import SigningKey
+    from holdfast.core.store import Store
+    from holdfast.estate.manifest import Subject
+
+RECIPES_BY_DEFAULT = ("combined", "regularise", "adversarial")
+SAME_MARGIN = 1e-4
+"""How far a library's log-odds and our reading of its file may lie apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of a run. `output` is where the new version goes; None: beside the old one.
+
+    `budget_s` ends training early; what was judged by then is chosen from. It never changes a finished candidate.
+    """
+
+    recipes: tuple[str, ...] = RECIPES_BY_DEFAULT
+    seed: int = 0
+    linf: float = 0.005
+    max_auc_loss: float = 0.01
+    rows: int = 200
+    budget_s: float | None = None
+    output: Path | None = None
+    in_place: bool = False
+    dry_run: bool = False
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something worth a line: the model before (`point` None), or a candidate that was judged."""
+
+    words: str
+    point: HardeningPoint | None = None
+
+
+Watcher = Callable[[Step], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Hardened:
+    """A finished run. `path` and `provenance` are the files written, None where none was."""
+
+    run: Hardening
+    path: Path | None
+    provenance: Path | None
+
+
+@dataclass
+class _Tried:
+    """What came of training so far."""
+
+    points: list[HardeningPoint] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    artifacts: list[bytes] = field(default_factory=list)
+
+
+def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: Watcher = lambda _: None) -> Hardened:
+    """Harden a model of the manifest; keep the run, its ledger intent and, where one was chosen, the new version.
+
+    Raises UsageError (HF-HRD-001, -002, -008, HF-USE-002), ConfigError (-003), DataError (-004, -007),
+    PrerequisiteError (-005), TargetError (-006, -009), and what reading the parts raises.
+    """
+    output = _output(subject, wish)
+    watch(Step(f"reading {subject.model.name}: its trees, its rows, its contract"))
+    material = Material.read(subject)
+    judge = Judge(material, linf=wish.linf, rows=wish.rows, seed=wish.seed)
+    before = judge.judge(material.model)
+    figures = judge.figures(before)
+    watch(
+        Step(f"before: robust recall {figures.at(wish.linf).robust_recall:.3f} at {wish.linf:g}, AUC {figures.auc:.4f}")
+    )
+    with tempfile.TemporaryDirectory(prefix="holdfast-harden-") as name:
+        tried, complete = _train(material, judge, before, wish, Path(name), watch)
+    chosen = choose(tried.points, figures, wish.linf)
+    elsewhere = chosen_elsewhere(
+        judge, before, tried.judged, linf=wish.linf, max_auc_loss=wish.max_auc_loss, seed=wish.seed
+    )
+    artifact = None if chosen is None else tried.artifacts[chosen.number]
+    made = Hardening(
+        model=subject.model.name,
+        source=material.digests["artifact"],
+        seed=wish.seed,
+        recipes=wish.recipes,
+        linf=wish.linf,
+        max_auc_loss=wish.max_auc_loss,
+        before=figures,
+        points=tuple(tried.points),
+        chosen=None if chosen is None else chosen.number,
+        version=None if artifact is None else digest_bytes(artifact),
+        elsewhere=elsewhere,
+        complete=complete,
+        recorded_at=store.clock(),
+        file="" if artifact is None else output.name,
+        made_from=_made_from(material),
+    )
+    return _keep(made, artifact, output, wish, store, key)
+
+
+def _train(
+    material: Material, judge: Judge, before: Judged, wish: Wish, folder: Path, watch: Watcher
+) -> tuple[_Tried, bool]:
+    """Judge candidates while the next are trained."""
+    deadline = None if wish.budget_s is None else time.monotonic() + wish.budget_s
+    tried, base = _Tried(), judge.figures(before)
+    with Trainer(folder, _job(material, before, wish), material.train, material.train_labels) as trainer:
+        for made in trainer.candidates(deadline):
+            artifact = (folder / made.artifact).read_bytes()
+            judged = _judged(material, judge, artifact, folder / made.margins)
+            params = dict(made.params)
+            point = point_of(len(tried.points), made.recipe, params, judge.figures(judged), base, wish.max_auc_loss)
+            tried.points.append(point)
+            tried.judged.append(judged)
+            tried.artifacts.append(artifact)
+            watch(Step(_words(made, point, wish), point))
+    return tried, trainer.complete
+
+
+def _job(material: Material, before: Judged, wish: Wish) -> Job:
+    return Job(
+        recipes=wish.recipes,
+        source=material.model.ensemble.source,
+        order=material.order,
+        names=material.names,
+        contract=material.contract.text,
+        harmed=material.task.harm.from_class,
+        linf=wish.linf,
+        original=material.original,
+        flag_rate=before.train_flag_rate,
+        cut=material.cut,
+        scales=tuple(float(scale) for scale in material.scales),
+        seed=wish.seed,
+        plugins=wish.plugins,
+    )
+
+
+def _judged(material: Material, judge: Judge, artifact: bytes, margins_file: Path) -> Judged:
+    """Judge a candidate as it will be read from its file, after its own library has agreed with that reading."""
+    model = read_buffer(artifact)
+    ours = margins(model.ensemble, material.feature_map.apply(material.train))[:, 0]
+    apart = float(np.abs(ours - np.load(margins_file, allow_pickle=False)).max())
+    if apart > SAME_MARGIN:
+        raise TargetError(
+            "a candidate is not what its library says it is",
+            cause=f"log-odds read from its file and given by its library are {apart:.3g} apart",
+            fix="report this with the versions of both libraries (`holdfast doctor`); nothing was written",
+            code="HF-HRD-009",
+        )
+    return judge.judge(model)
+
+
+def _words(made: Made, point: HardeningPoint, wish: Wish) -> str:
+    box = point.figures.at(wish.linf)
+    allowed = "" if point.allowed else f", more than {wish.max_auc_loss:g} lost"
+    return (
+        f"candidate {point.number} ({made.recipe}): robust recall {box.robust_recall:.3f} "
+        f"(proven {box.proven_recall:.3f}), AUC {point.figures.auc:.4f}{allowed}"
+    )
+
+
+def _made_from(material: Material) -> Mapping[str, str]:
+    library = "xgboost" if material.model.ensemble.source.startswith("xgboost") else "lightgbm"
+    named = {name: version for name, version in own_libraries().items() if name in (library, f"{library}-cpu", "numpy")}
+    return {**named, **{role: digest for role, digest in material.digests.items() if role != "artifact"}}
+
+
+def _output(subject: Subject, wish: Wish) -> Path:
+    """Where the new version goes. Raises UsageError HF-HRD-008 where a file lies there already."""
+    artifact = subject.part("artifact")
+    assert artifact is not None, "every model has one"
+    if wish.in_place:
+        return artifact
+    path = wish.output or artifact.with_name(f"{artifact.stem}.hardened{artifact.suffix}")
+    if path.exists() and not wish.dry_run:
+        raise UsageError(
+            f"{path} exists",
+            cause="a version that somebody may have deployed is never overwritten",
+            fix="name another file with --output, remove this one, or replace the model itself with --in-place",
+            code="HF-HRD-008",
+        )
+    return path
+
+
+def _keep(made: Hardening, artifact: bytes | None, output: Path, wish: Wish, store: Store, key: SigningKey) -> Hardened:
+    if wish.dry_run:
+        return Hardened(made, None, None)
+    provenance = output.with_name(output.name + SUFFIX)
+    if artifact is not None:
+        write_whole(provenance, signed(made, key), replace=True)
+        write_whole(output, artifact, replace=wish.in_place)
+    with store.transaction() as tx:
+        tx.hardenings.add(made)
+    return Hardened(made, output, provenance) if artifact is not None else Hardened(made, None, None)
+
+
+def write_whole(path: Path, data: bytes, *, replace: bool) -> None:
+    """Write beside `path`, then take its place at once. Without `replace` a file that came meanwhile stays."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(0o644)
+        if replace:
+            Path(name).replace(path)
+        else:
+            os.link(name, path)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
