@@ -19,6 +19,8 @@ from holdfast.core.domain.ids import JSONValue
 from holdfast.core.domain.intelligence import (
     ADVISORY,
     INDICATOR,
+    MALWARE,
+    TECHNIQUE,
     Feed,
     Indicator,
     item_cause,
@@ -173,13 +175,13 @@ def _by_people(tx: Transaction, effect: str) -> frozenset[str]:
 def kind_in_force(body: Body) -> str:
     """Malware counts by way of what is denied, everything else as it is."""
     if isinstance(body, Advisory):
-        return "malware" if body.malicious else ADVISORY
-    return "technique" if not isinstance(body, Indicator) else INDICATOR
+        return MALWARE if body.malicious else ADVISORY
+    return INDICATOR if isinstance(body, Indicator) else TECHNIQUE
 
 
 def counts(thing: Thing, feeds: Mapping[str, Feed]) -> bool:
     """Whether a source that says it may change verdicts; a technique changes none and always counts."""
-    if kind_in_force(thing.body) == "technique":
+    if kind_in_force(thing.body) == TECHNIQUE:
         return True
     return any(feeds[said.item.feed].ceiling >= COUNTS_FROM for said in thing.said)
 

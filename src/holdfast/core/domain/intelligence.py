@@ -15,6 +15,8 @@ ADVISORY: Final = "advisory"
 TECHNIQUE: Final = "technique"
 INDICATOR: Final = "indicator"
 KINDS: Final = (ADVISORY, TECHNIQUE, INDICATOR)
+MALWARE: Final = "malware"
+"""An advisory in force that says a package is malware: it counts by way of what is denied."""
 
 INTEL: Final = "intel"
 """The kind of cause that intelligence is, and the kind of target that one item is."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Table, and_, bindparam, delete, func, select, update
 
 from holdfast.core.domain.advisory import Advisory, Technique
-from holdfast.core.domain.intelligence import ADVISORY, INDICATOR, TECHNIQUE, Feed, Indicator, IntelItem, Tlp
+from holdfast.core.domain.intelligence import ADVISORY, INDICATOR, MALWARE, TECHNIQUE, Feed, Indicator, IntelItem, Tlp
 from holdfast.core.domain.severity import Severity
 from holdfast.core.store.codec import decode, encode
 from holdfast.core.store.session import Session, chunks
@@ -23,6 +23,7 @@ from holdfast.core.store.tables.intel import intel_aliases, intel_effective, int
 
 BODIES: Final[Mapping[str, type[Advisory] | type[Technique] | type[Indicator]]] = {
     ADVISORY: Advisory,
+    MALWARE: Advisory,
     TECHNIQUE: Technique,
     INDICATOR: Indicator,
 }

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from holdfast.core.domain.advisory import Advisory, Technique
-from holdfast.core.domain.intelligence import ADVISORY, INDICATOR, TECHNIQUE, Indicator
+from holdfast.core.domain.intelligence import ADVISORY, INDICATOR, KINDS, TECHNIQUE, Indicator
 from holdfast.core.domain.severity import Severity
 from holdfast.core.sign import PublicKey
 from holdfast.core.store.intel import BODIES
@@ -59,7 +59,7 @@ def _statement(numbered: tuple[int, bytes]) -> Statement | Unreadable:
     number, text = numbered
     try:
         line = msgspec.json.decode(text, type=_Line)
-        body = msgspec.convert(line.body, BODIES[line.kind])
+        body = msgspec.convert(line.body, {kind: BODIES[kind] for kind in KINDS}[line.kind])
     except (ValueError, KeyError, RecursionError) as fault:
         return Unreadable(f"{ITEMS}:{number}", str(fault)[:200])
     moments = [line.modified_at, *([] if line.withdrawn_at is None else [line.withdrawn_at])]
