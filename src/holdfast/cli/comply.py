@@ -361,7 +361,7 @@ def classify(terminal: Terminal, /, forms: tuple[Form, ...], output: str | None,
 
     spans = {name: asked.pop(f"{name}_h") for name in ("duration", "downtime")}
     given = {name: None if hours is None else timedelta(hours=hours) for name, hours in spans.items()}
-    found = decide(Impact(**asked, **given))
+    found = decide(Impact(duration=given["duration"], downtime=given["downtime"], **asked))
     said = {"schema_version": 1, "as_of": to_iso(system_clock()), **asdict(found)}
     Output.of(forms, output).write(
         lambda form: _classified_text(found) if form.format == "text" else as_json(said), terminal

@@ -79,6 +79,8 @@ def _decided(books: ModelBooks, item: BacklogItem | None) -> tuple[str, datetime
     leaf = None if entry is None else entry.leaf
     accepted = next((one for one in books.acceptances if one.item == item.id), None)
     if accepted is not None:
+        approval = books.approval(accepted)
+        leaf = None if approval is None else approval.leaf
         words = f"accepted by {accepted.owner}, approved by {accepted.approver}, until {to_iso(accepted.expires_at)}"
         return words, accepted.approved_at, accepted.id, leaf
     return f"{item.state}, {item.rank.urgency}", item.changed_at or item.opened_at, item.id, leaf

@@ -83,7 +83,7 @@ def _exempt(answers: Iterable[Answer], books: ModelBooks) -> Iterator[Exempt]:
     if not any(answer.state is State.FAILING for answer in answers):
         return
     for one in books.acceptances:
-        entry = books.books.newest_about(one.id)
+        entry = books.approval(one)
         leaf = None if entry is None else entry.leaf
         yield Exempt(one.id, one.owner, one.approver or "", one.reason, one.expires_at, leaf)
 

@@ -128,6 +128,11 @@ class ModelBooks:
         asked = (one for item in self.items for one in self.books.tx.acceptances.of_item(item.id))
         return tuple(one for one in asked if _in_force(one, at, self.books.as_of))
 
+    def approval(self, one: Acceptance) -> Entry | None:
+        """The ledger's entry on the approval of an acceptance."""
+        entries = self.books.entries("acceptance.approved")
+        return next((item for item in reversed(entries) if item.body.get("acceptance") == one.id), None)
+
     @cached_property
     def leaves(self) -> dict[str, Entry]:
         """The ledger's entries on the verdict and its observations."""

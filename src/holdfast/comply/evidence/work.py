@@ -8,7 +8,6 @@ from holdfast.comply.evidence.kinds import Asked, evidence
 from holdfast.core.domain import to_iso
 from holdfast.core.domain.backlog import BacklogItem, ItemState
 from holdfast.core.domain.control import Evidence, State
-from holdfast.core.store.intents import Entry
 
 
 @evidence(
@@ -55,7 +54,7 @@ def _exceptions(asked: Asked) -> Answer:
         return Answer(asked.query, State.NOT_APPLICABLE, "no finding of this model is accepted")
     found = []
     for one in books.acceptances:
-        entry = books.books.newest_about(one.id)
+        entry = books.approval(one)
         words = f"accepted by {one.owner}, approved by {one.approver}, until {to_iso(one.expires_at)}: {one.reason}"
         at, leaf = one.approved_at or one.requested_at, None if entry is None else entry.leaf
         holds = one.approver not in (None, one.owner)
@@ -67,22 +66,24 @@ def _exceptions(asked: Asked) -> Answer:
 def intel(asked: Asked) -> Answer:
     """`fresh`: the newest answer of a feed. `reactions`: the newest effect that a feed had."""
     books = asked.books.books
-    entries = _heard(books) if asked.theme == "fresh" else _caused(books)
+    found = _heard(books, asked.query) if asked.theme == "fresh" else _caused(books, asked.query)
     lacking = "no feed was ever imported" if asked.theme == "fresh" else "intelligence had no effect yet"
-    found = [entry_evidence(entries[-1], asked.query, _words(entries, asked.theme))] if entries else []
     return weigh(asked.query, found, as_of=books.as_of, fresh=asked.clause.fresh, lacking=lacking)
 
 
-def _heard(books: Books) -> list[Entry]:
-    return books.entries("intel.imported", "intel.refreshed")
+def _heard(books: Books, query: str) -> list[Evidence]:
+    """The newest answer of every feed: one that has gone silent is news of its own."""
+    newest = {str(entry.body.get("feed")): entry for entry in books.entries("intel.imported")}
+    return [
+        entry_evidence(entry, query, f"feed {feed} answered, {entry.body.get('items', 0)} items", subject=feed)
+        for feed, entry in sorted(newest.items())
+    ]
 
 
-def _caused(books: Books) -> list[Entry]:
-    return [entry for entry in books.entries("claim.made") if str(entry.body.get("cause", "")).startswith("intel:")]
-
-
-def _words(entries: list[Entry], theme: str) -> str:
-    body = entries[-1].body
-    if theme == "fresh":
-        return f"feed {body.get('feed', '')} answered"
-    return f"{len(entries):,} effects of intelligence, the newest: {body.get('effect')} on {body.get('target')}"
+def _caused(books: Books, query: str) -> list[Evidence]:
+    made = [entry for entry in books.entries("claim.made") if str(entry.body.get("cause", "")).startswith("intel:")]
+    if not made:
+        return []
+    body = made[-1].body
+    words = f"{len(made):,} effects of intelligence, the newest: {body.get('effect')} on {body.get('target')}"
+    return [entry_evidence(made[-1], query, words, subject=str(body.get("target")))]

@@ -56,6 +56,8 @@ class Section:
     tables: tuple[Table, ...] = ()
     below: tuple[Section, ...] = ()
     code: tuple[str, ...] = ()
+    apart: bool = True
+    """Whether it begins a page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ def moment(at: datetime) -> str:
 
 
 def short(source: str) -> str:
-    """An id that fits a table: its kind and sixteen signs."""
+    """An id that fits a table: its kind and twelve signs."""
     kind, colon, rest = source.partition(":")
-    return visible(f"{kind}{colon}{rest[:16]}" if colon else source[:24])
+    return visible(f"{kind}{colon}{rest[:12]}" if colon else source[:20])
 
 
 def _verdicts(posture: Posture) -> Section:
@@ -141,6 +143,16 @@ def _overview(clauses: Sequence[ClauseView]) -> Table:
     )
 
 
+def _elsewhere(view: FrameworkView) -> Iterable[Table]:
+    """The clauses that apply to none of the models, and why."""
+    idle = [clause for clause in view.clauses if clause.state is State.NOT_APPLICABLE]
+    if idle:
+        rows = tuple(
+            (clause.ref, clause.title, clause.applies, visible("; ".join(clause.reasons), MAX_WORDS)) for clause in idle
+        )
+        yield Table(("clause", "about", "applies to", "why not here"), rows, (1.2, 2.6, 2.6, 5))
+
+
 def _age(clause: ClauseView) -> str:
     return "none" if clause.age_s is None else age_words(timedelta(seconds=clause.age_s))
 
@@ -153,12 +165,14 @@ def _bound(clause: ClauseView) -> str:
 
 def _plots(posture: Posture) -> Iterable[Plot]:
     counts = posture.counts
-    shown = [state for state in State if counts[state]]
+    shown = [state for state in State if counts[state] and state is not State.NOT_APPLICABLE]
     if shown:
         points = tuple((float(place), float(counts[state])) for place, state in enumerate(shown))
         words = ", ".join(f"{counts[state]} {state}" for state in shown)
         labels = tuple("awaiting" if state is State.AWAITING else state.value for state in shown)
-        yield Plot("Binding clauses by state", words, "state", "clauses", "bars", (Series("clauses", points),), labels)
+        yield Plot(
+            "Applicable clauses by state", words, "state", "clauses", "bars", (Series("clauses", points),), labels
+        )
     met = [(view.id, _share(view)) for view in posture.frameworks]
     found = [(name, share) for name, share in met if share is not None]
     if found:
@@ -181,7 +195,9 @@ def _framework(view: FrameworkView, as_of: datetime) -> Section:
         visible(f"{view.status} {view.note} How this was checked: {view.verified}."),
         *replaced,
     )
-    return Section(view.id, view.state.value, words, below=tuple(_clause(clause, as_of) for clause in view.clauses))
+    asked = (clause for clause in view.clauses if clause.state is not State.NOT_APPLICABLE)
+    below = tuple(_clause(clause, as_of) for clause in asked)
+    return Section(view.id, view.state.value, words, tables=tuple(_elsewhere(view)), below=below)
 
 
 def _clause(clause: ClauseView, as_of: datetime) -> Section:
@@ -193,7 +209,7 @@ def _clause(clause: ClauseView, as_of: datetime) -> Section:
     words = [clause.text, who, f"Applies to: {clause.applies}."]
     words += [visible(f"{one.model}: {one.applies}", MAX_WORDS) for one in others[:5]]
     words += [f"and to {len(others) - 5} more models it does not apply"] if len(others) > 5 else []
-    tables = (_states(asked, as_of), _evidence(asked)) if asked else ()
+    tables = tuple(table for table in (_states(asked, as_of), _evidence(asked)) if table.rows)
     return Section(f"{clause.ref} {clause.title}", clause.state.value, tuple(words), tables=tables)
 
 
@@ -210,7 +226,11 @@ def _states(asked: Sequence[ModelState], as_of: datetime) -> Table:
         for one in worst[:MAX_MODELS]
     )
     return Table(
-        ("model", "state", "oldest evidence", "why"), rows, (1.6, 1.4, 2, 6), 1, _more(len(worst), MAX_MODELS, "models")
+        ("model", "state", "oldest evidence", "why"),
+        rows,
+        (1.6, 1.4, 2.3, 6),
+        1,
+        _more(len(worst), MAX_MODELS, "models"),
     )
 
 
@@ -223,7 +243,7 @@ def _evidence(asked: Sequence[ModelState]) -> Table:
     }
     rows = tuple(_piece(one) for one in list(pieces.values())[:MAX_ROWS])
     head = ("evidence", "about", "effective", "recorded", "source", "leaf")
-    return Table(head, rows, (5, 1.4, 1.8, 1.8, 2.2, 0.8), None, _more(len(pieces), MAX_ROWS, "pieces of evidence"))
+    return Table(head, rows, (5, 1.3, 2.3, 2.3, 2.4, 0.8), None, _more(len(pieces), MAX_ROWS, "pieces of evidence"))
 
 
 def _piece(one: Evidence) -> tuple[str, ...]:
@@ -268,7 +288,7 @@ def _exceptions(posture: Posture) -> Section:
         for model, one in list(found.values())[:MAX_ROWS]
     )
     head = ("model", "owner", "approved by", "reason", "expires", "source", "leaf")
-    table = Table(head, rows, (1.4, 1.6, 1.6, 4, 1.6, 1.8, 0.8), None, _more(len(found), MAX_ROWS, "exceptions"))
+    table = Table(head, rows, (1.4, 1.6, 1.6, 3.6, 2.1, 2, 0.8), None, _more(len(found), MAX_ROWS, "exceptions"))
     if not rows:
         return Section("Exceptions", words=("No accepted risk stands behind a failing clause.",))
     words = (
@@ -291,10 +311,10 @@ def _chain(chain: Chain) -> Section:
         for link in chain.links[:MAX_ROWS]
     )
     if not rows:
-        return Section("From model to decision", words=("No model was judged until then.",))
+        return Section("From model to decision", words=("No model was judged until then.",), apart=False)
     head = ("model", "risk or finding", "clauses", "evidence", "decision", "decided", "leaf")
-    table = Table(head, rows, (1.6, 3.4, 3, 1.2, 2, 1.6, 0.7), None, _more(len(chain.links), MAX_ROWS, "links"))
-    return Section("From model to decision", tables=(table,))
+    table = Table(head, rows, (1.6, 3.2, 3, 1.1, 2, 2.1, 0.7), None, _more(len(chain.links), MAX_ROWS, "links"))
+    return Section("From model to decision", tables=(table,), apart=False)
 
 
 def _proof(posture: Posture, head: Checkpoint, signature: str, key_id: str) -> Section:

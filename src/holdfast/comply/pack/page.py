@@ -12,7 +12,8 @@ from holdfast.core.report.plot import Plot
 
 _STYLE: Final = """
 :root{color-scheme:light dark;--ink:#16191d;--soft:#4a525c;--page:#fff;--raised:#f4f6f8;--line:#c6ccd3;
---bad:#8a1c1c;--open:#6b4a00;--good:#1b5e20;--idle:#4a525c}
+--bad:#8a1c1c;--open:#6b4a00;--good:#1b5e20;--idle:#4a525c;--plot-page:#fff;--plot-ink:#111;--plot-text:#333;
+--plot-grid:#ddd;--plot-limit:#8a1c1c;--plot-1:#1d4e89;--plot-2:#b3541e;--plot-3:#2e7d32;--plot-4:#6a1b9a}
 @media(prefers-color-scheme:dark){:root{--ink:#e8eaed;--soft:#b3bac3;--page:#14171b;--raised:#1e2329;--line:#465059;
 --bad:#ff9d9d;--open:#f2c572;--good:#9ad79f;--idle:#b3bac3;--plot-page:#1e2329;--plot-ink:#e8eaed;
 --plot-text:#b3bac3;--plot-grid:#39424b;--plot-limit:#ff9d9d;--plot-1:#8db8e8;--plot-2:#e0a37f;--plot-3:#9ad79f;
@@ -33,7 +34,7 @@ td,th{border:1px solid var(--line);padding:.3rem .5rem;text-align:left;vertical-
 figure{margin:0}svg{width:100%;height:auto;border:1px solid var(--line);border-radius:.3rem}
 pre{background:var(--raised);border:1px solid var(--line);padding:.6rem;overflow-x:auto}
 small,.soft{color:var(--soft)}nav a{color:inherit;margin-right:1rem}
-@media print{body{max-width:none;margin:0;font-size:10pt}h2{break-before:page}h3,tr,figure{break-inside:avoid}
+@media print{.apart>h2{break-before:page}body{max-width:none;margin:0;font-size:10pt}h3,tr,figure{break-inside:avoid}
 nav{display:none}thead{display:table-header-group}}
 @page{size:A4;margin:16mm 14mm}
 """
@@ -58,7 +59,7 @@ def page(said: Document) -> str:
 
 
 def _section(one: Section, level: int) -> Iterable[str]:
-    anchor = f' id="{_slug(one.title)}"' if level == 2 else ""
+    anchor = f' id="{_slug(one.title)}"{" class=apart" if one.apart else ""}' if level == 2 else ""
     state = f": {_state(one.state)}" if one.state else ""
     yield f"<section{anchor}><h{level}>{html(one.title)}{state}</h{level}>"
     yield from (f"<p>{html(words)}</p>" for words in one.words)

@@ -63,6 +63,7 @@ def _section(one: Section) -> dict[str, Any]:
         "state": one.state,
         "words": list(one.words),
         "code": list(one.code),
+        "apart": one.apart,
         "plots": [{"svg": plot.svg(), "title": plot.title, "words": plot.description} for plot in one.plots],
         "tables": msgspec.to_builtins(one.tables),
         "below": [_section(below) for below in one.below],
