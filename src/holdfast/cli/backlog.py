@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from holdfast.cli.backlog_text import item_text, list_text, measures_text, plan_text, sprint_text, sprints_text
+from holdfast.cli.backlog_tracker import sync, trackers
 from holdfast.cli.moment import Day, Moment
 from holdfast.cli.output import Form, Output, as_json, output_options
 from holdfast.cli.terminal import Terminal
@@ -414,6 +415,7 @@ def _write(
 
 for _verb in (create, plan, show_sprint, close):
     sprints.add_command(_verb)
-for _verb in (list_, show, measures, start, claim, accept, approve, withdraw):
+for _verb in (list_, show, measures, start, claim, accept, approve, withdraw, sync):
     command.add_command(_verb)
 command.add_command(sprints)
+command.add_command(trackers)

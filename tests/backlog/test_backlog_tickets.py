@@ -1,0 +1,317 @@
+"""Items as tickets in a real tracker over real sockets: shown once; closed is claimed, asked is never granted."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from holdfast.backlog.interface import ASKS, TRACKERS, Draft, Remote, TrackerError, block, merged
+from holdfast.backlog.lifecycle import claim, person, start
+from holdfast.backlog.tickets import connect, disconnect, exchange
+from holdfast.backlog.trackers.rest import RestTracker, rest
+from holdfast.core.domain.backlog import BacklogItem, ItemState, Step, TrackerLink
+from holdfast.core.errors import UsageError
+from holdfast.core.store import Store
+
+from .conftest import Estate, finding
+from .issue_server import TOKEN, IssueServer
+
+ENVIRON = {"TRACKER_TOKEN": TOKEN}
+KEY = "itm_" + "0" * 32
+
+
+@pytest.fixture(params=[True, False], ids=["keys", "no-keys"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IssueServer]:
+    """With and without a server that knows Idempotency-Key; most real ones do not."""
+    yield from served(tmp_path, keys=request.param)
+
+
+@pytest.fixture
+def tracker_server(tmp_path: Path) -> Iterator[IssueServer]:
+    yield from served(tmp_path, keys=False)
+
+
+def served(folder: Path, *, keys: bool) -> Iterator[IssueServer]:
+    with IssueServer(folder / "issues.db", keys=keys) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def link(server: IssueServer, **changes: Any) -> TrackerLink:
+    said = {"name": "gh", "kind": "rest", "url": server.url, "project": "bank/risk", "token_env": "TRACKER_TOKEN"}
+    return TrackerLink(**{**said, **changes})
+
+
+def contract(made: Any, people: IssueServer) -> None:
+    """What every tracker must do; a new variant runs this against its own real server."""
+    draft = Draft(KEY, "title", "text")
+    first, again = made.create(draft), made.create(draft)
+    assert first.number == again.number
+    assert made.find(KEY).number == first.number
+    assert made.find("itm_" + "1" * 32) is None
+    one = made.read(first.number)
+    assert (one.key, one.title, one.closed, one.asks) == (KEY, "title", False, False)
+    assert made.read("424242") is None
+    closed = made.update(one, Draft(KEY, "title", "new text", closed=True))
+    assert closed.closed
+    assert "new text" in closed.body
+    assert made.update(one, Draft(KEY, "title", "lost", closed=False)) is None, "somebody else was faster"
+    assert made.read(first.number).closed
+    assert made.update(closed, Draft(KEY, "title", "new text")).version == closed.version, "nothing to change"
+    made.comment(first.number, "k@1", "said once")
+    made.comment(first.number, "k@1", "said once")
+    made.comment(first.number, "k@2", "said another time")
+    assert len(people.rows("SELECT * FROM comments")) == 2
+    changes = made.changed(None)
+    assert [remote.number for remote in changes.tickets] == [first.number]
+    people.edit(int(first.number), title="by hand")
+    later = made.changed(changes.cursor)
+    assert [remote.title for remote in later.tickets] == ["by hand"]
+    assert len(people.rows("SELECT * FROM issues")) == 1
+
+
+def test_the_rest_tracker_does_what_a_tracker_must(server: IssueServer) -> None:
+    with closing(rest(link(server), ENVIRON)) as made:
+        contract(made, server)
+    assert dict(TRACKERS)["rest"] is rest
+
+
+def test_many_tickets_are_read_page_by_page(tracker_server: IssueServer) -> None:
+    values = ("t", "b", "open", 1)
+    for number in range(205):
+        labels = f'["holdfast", "holdfast:itm_{number:032x}"]'
+        tracker_server.rows(
+            "INSERT INTO issues (title, body, state, revision, labels, updated) VALUES (?,?,?,?,?,?)",
+            *values,
+            labels,
+            number,
+        )
+    tracker_server.rows("INSERT INTO issues (body, state, revision, labels, updated) VALUES ('x','open',1,'[]',1)")
+    with closing(rest(link(tracker_server), ENVIRON)) as made:
+        assert len(made.changed(None).tickets) == 205
+
+
+@pytest.fixture
+def shown(one: Estate, tracker_server: IssueServer) -> tuple[Estate, IssueServer]:
+    one.failing()
+    one.do(lambda tx: connect(tx, link(tracker_server), "ana"))
+    return one, tracker_server
+
+
+def swap(estate: Estate) -> None:
+    done = exchange(estate.store, ENVIRON)
+    assert done.faults == ()
+
+
+def issue(server: IssueServer) -> dict[str, Any]:
+    (row,) = server.rows("SELECT * FROM issues")
+    return row
+
+
+def test_an_item_becomes_one_ticket_and_follows_the_item(shown: tuple[Estate, IssueServer]) -> None:
+    estate, server = shown
+    swap(estate)
+    item = estate.item()
+    assert item.rank.reasons[0].split(":")[0] in issue(server)["body"]
+    assert f"holdfast:{item.id}" in issue(server)["labels"]
+    estate.move(lambda tx, held: start(tx, held, "ana"))
+    swap(estate)
+    assert "active" in issue(server)["body"]
+    estate.later(days=1)
+    estate.see("evasion.search", success=0.0)
+    estate.judge()
+    swap(estate)
+    assert issue(server)["state"] == "closed"
+    assert [row["body"].split("\n")[0] for row in server.rows("SELECT * FROM comments")] == [
+        "proven: evasion.search no longer finds it on what serves"
+    ]
+    estate.later(days=1)
+    estate.judge(finding())
+    swap(estate)
+    assert (issue(server)["state"], estate.item().state) == ("open", ItemState.OPEN)
+
+
+def test_a_ticket_closed_by_hand_is_a_claim_and_no_proof(shown: tuple[Estate, IssueServer]) -> None:
+    estate, server = shown
+    swap(estate)
+    server.edit(issue(server)["number"], state="closed")
+    swap(estate)
+    swap(estate)
+    assert (estate.item().state, estate.item().proof) == (ItemState.CLAIMED, None)
+    assert issue(server)["state"] == "closed"
+    last = estate.move(lambda tx, item: tx.backlog.history(item.id))[-1]
+    assert last.actor == "tracker:gh"
+    estate.later(hours=1)
+    estate.see("evasion.search", success=0.6)
+    estate.judge(finding())
+    swap(estate)
+    assert (estate.item().state, issue(server)["state"]) == (ItemState.ACTIVE, "open")
+    assert "still finds it" in server.rows("SELECT * FROM comments")[-1]["body"]
+    server.edit(issue(server)["number"], state="closed")
+    swap(estate)
+    assert estate.item().state is ItemState.CLAIMED
+
+
+def test_a_close_just_before_our_update_is_not_lost(
+    shown: tuple[Estate, IssueServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    estate, server = shown
+    swap(estate)
+    estate.move(lambda tx, item: start(tx, item, "ana"))
+    update, hits = RestTracker.update, []
+
+    def late(self: RestTracker, remote: Remote, draft: Draft) -> Remote | None:
+        if not hits:
+            server.edit(int(remote.number), state="closed", body="by hand\n" + remote.body)
+        hits.append(update(self, remote, draft))
+        return hits[-1]
+
+    monkeypatch.setattr(RestTracker, "update", late)
+    swap(estate)
+    assert hits[0] is None, "the tracker refused the stale update"
+    assert estate.item().state is ItemState.CLAIMED
+    assert issue(server)["state"] == "closed"
+    assert issue(server)["body"].startswith("by hand\n")
+
+
+def test_a_tracker_may_ask_for_an_acceptance_and_grants_none(shown: tuple[Estate, IssueServer]) -> None:
+    estate, server = shown
+    swap(estate)
+    row = issue(server)
+    server.edit(row["number"], labels=row["labels"].replace("]", f', "{ASKS}"]'))
+    swap(estate)
+    swap(estate)
+    assert estate.steps() == ["opened", "noted"]
+    assert estate.item().state is ItemState.OPEN
+    assert estate.do(lambda tx: tx.claims.active(effect="accept")) == []
+
+
+def test_a_tracker_that_is_down_loses_nothing(shown: tuple[Estate, IssueServer]) -> None:
+    estate, server = shown
+    server.broken = 503
+    assert [fault.code for fault in exchange(estate.store, ENVIRON).faults] == ["HF-BLG-013"]
+    assert estate.do(lambda tx: tx.outbox.waiting(["tracker.gh"])) == 1
+    server.broken = None
+    assert exchange(estate.store, ENVIRON).sent == 0, "not before its pause is over"
+    estate.later(minutes=10)
+    assert exchange(estate.store, ENVIRON).sent == 1
+    assert issue(server)["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"[" * 200_000,
+        b"not json",
+        b'{"number": "x"}',
+        b"{}",
+        b'[{"number": 1, "labels": 3, "state": "open"}]',
+        b" " * 5_000_000,
+        b"null",
+    ],
+    ids=["deep", "no-json", "no-number", "no-list", "labels", "huge", "null"],
+)
+def test_hostile_answers_are_faults(one: Estate, answer: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+
+    made = RestTracker(TrackerLink("gh", "rest", "http://127.0.0.1:1", "o/r", None))
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, content=answer))
+    made.__dict__["_client"] = httpx.Client(transport=transport)
+    for call in (lambda: made.find(KEY), lambda: made.read("1"), lambda: made.changed(None)):
+        with pytest.raises(TrackerError) as caught:
+            call()
+        assert caught.value.code == "HF-BLG-013"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"url": "ftp://x"},
+        {"url": "http://user:pw@x/"},
+        {"url": "http://tracker.example"},
+        {"url": "https://x/?token=1", "token_env": None},
+        {"name": "GH"},
+        {"project": "../../admin"},
+        {"token_env": "secret value"},
+    ],
+)
+def test_addresses_that_leak_or_lead_astray_are_refused(
+    one: Estate, tracker_server: IssueServer, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        one.do(lambda tx: connect(tx, link(tracker_server, **changes), "ana"))
+    assert caught.value.code == "HF-BLG-012"
+
+
+def test_a_missing_token_is_said_and_never_sent_without(shown: tuple[Estate, IssueServer]) -> None:
+    estate, server = shown
+    (fault,) = exchange(estate.store, {}).faults
+    assert fault.code == "HF-BLG-012"
+    assert server.rows("SELECT * FROM requests") == []
+    estate.do(lambda tx: disconnect(tx, "gh", "ana"))
+    assert exchange(estate.store, {}).faults == ()
+
+
+def test_what_people_wrote_around_our_text_stays() -> None:
+    body = merged("mine\n" + block("old") + "\nalso mine", "new")
+    assert body == "mine\n" + block("new") + "\nalso mine"
+    assert merged("mine", "new") == "mine\n\n" + block("new")
+    assert merged("", "new") == block("new")
+
+
+CHILD = """
+import sys
+from pathlib import Path
+from holdfast.backlog.tickets import exchange
+from holdfast.core.store import Store
+with Store.open(None, Path(sys.argv[1])) as store:
+    print("ready", flush=True)
+    while True:
+        exchange(store, {"TRACKER_TOKEN": sys.argv[2]}, lease_s=0.2)
+"""
+
+
+def test_kill_9_at_any_moment_doubles_no_ticket_and_loses_none(tmp_path: Path, tracker_server: IssueServer) -> None:
+    home = tmp_path / "state"
+    items: list[BacklogItem] = []
+    with Store.open(None, home) as store:
+        estate = Estate(store, store.clock)  # type: ignore[arg-type]
+        estate.model()
+        estate.see("evasion.search", success=0.5)
+        found = [finding(location=f"place {number}") for number in range(12)]
+        estate.judge(*found)
+        estate.do(lambda tx: connect(tx, link(tracker_server), "ana"))
+        items = [estate.item(one) for one in found]
+        for kill in range(4):
+            with subprocess.Popen([sys.executable, "-c", CHILD, str(home), TOKEN], stdout=subprocess.PIPE) as child:
+                assert child.stdout is not None
+                child.stdout.readline()
+                time.sleep(0.02 + 0.04 * kill)
+                os.kill(child.pid, signal.SIGKILL)
+            estate.move(lambda tx, item: claim(tx, item, person("ana"), "done"), found[kill])
+        time.sleep(0.25)
+        estate.see("evasion.search", success=0.0)
+        estate.judge(*found[6:])
+        while estate.do(lambda tx: tx.outbox.waiting(["tracker.gh"])):
+            assert exchange(store, ENVIRON, lease_s=0.2).faults == ()
+            time.sleep(0.05)
+    rows = tracker_server.rows("SELECT * FROM issues")
+    assert len(rows) == len(items)
+    assert {row["labels"].split(":")[1][:36] for row in rows} == {item.id for item in items}
+    assert sum(row["state"] == "closed" for row in rows) == 6
+    comments = [row["body"] for row in tracker_server.rows("SELECT * FROM comments")]
+    assert len(comments) == len(set(comments)) == 6
+    assert all(comment.startswith(Step.PROVEN.value) for comment in comments)
