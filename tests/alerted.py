@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from holdfast.core.domain import (
@@ -42,12 +46,28 @@ SEEN = (
 )
 
 
+@cache
+def _template() -> Path:
+    """An empty SQLite store, made once: creating the schema is most of what a short test would take."""
+    folder = Path(tempfile.mkdtemp(prefix="template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    Store.open(None, folder / "home").close()
+    return folder / "home"
+
+
+def fresh_store(home: Path, clock: FrozenClock, database: str | None = None) -> Store:
+    """An empty store in `home`."""
+    if database is None:
+        shutil.copytree(_template(), home, dirs_exist_ok=True)
+    return Store.open(database, home, clock)
+
+
 class Scene:
     """One store, one clock, and the loop turned by hand."""
 
     def __init__(self, home: Path, database: str | None = None) -> None:
         self.clock = FrozenClock(START)
-        self.store = Store.open(database, home, self.clock)
+        self.store = fresh_store(home, self.clock, database)
         self.response: Response = observing()
         self.engine = Engine(
             self.store, Surroundings(home, lambda _: INTEL, response=lambda: self.response), on_fault=self._fault
