@@ -49,6 +49,7 @@ class Event(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _EVENTS = msgspec.json.Decoder(Event)
+MISREAD: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 
 
 def parser(media: str) -> Callable[[bytes, WatchSettings], pa.Table] | None:
@@ -81,7 +82,7 @@ def read_json(body: bytes, settings: WatchSettings) -> pa.Table:
     """One event as a JSON object. Raises as `read_ndjson`."""
     try:
         event = _EVENTS.decode(body)
-    except (msgspec.DecodeError, RecursionError) as fault:
+    except MISREAD as fault:
         raise refused([RowFault(0, "event", _reason(fault))]) from None
     return _table([event], settings)
 
@@ -93,7 +94,7 @@ def read_ndjson(body: bytes, settings: WatchSettings) -> pa.Table:
         raise too_large(f"{lines:,} lines; the limit is {settings.max_rows:,} events")
     try:
         events = _EVENTS.decode_lines(body)
-    except (msgspec.DecodeError, RecursionError):
+    except MISREAD:
         raise refused(_faults(body)) from None
     return _table(events, settings)
 
@@ -105,7 +106,7 @@ def _faults(body: bytes) -> list[RowFault]:
     for row, line in enumerate(rows):
         try:
             _EVENTS.decode(line)
-        except (msgspec.DecodeError, RecursionError) as fault:
+        except MISREAD as fault:
             found.append(RowFault(row, "event", _reason(fault)))
             if len(found) == SHOWN:
                 break
