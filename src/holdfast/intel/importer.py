@@ -57,38 +57,43 @@ class _Read:
     raw: bytes
 
 
-def run_import(store: Store, feed_id: str, *, accept_removals: bool = False) -> Imported:
-    """Read a feed now. Raises UsageError HF-INT-008 for an unknown one; other faults are noted on it and given."""
+def run_import(store: Store, feed_id: str, *, accept_removals: bool = False, dry: bool = False) -> Imported:
+    """Read a feed now. Raises UsageError HF-INT-008 for an unknown one; other faults are noted on it and given.
+
+    `dry` says what would change and writes nothing.
+    """
     state = _state(store, feed_id)
     try:
         source = open_source(state.feed.location, state.cursor)
         if source.unchanged:
-            store.run(lambda tx: _finish(tx, state, dict(state.cursor)))
+            if not dry:
+                store.run(lambda tx: _finish(tx, state, dict(state.cursor)))
             return Imported(feed_id, unchanged=True)
         read = _read(source, state, store.clock())
         known = _known(store, feed_id)
         gone = _gone(read, known, state.feed, accept=accept_removals)
     except HoldfastError as fault:
         words = f"{fault.code}: {fault.message} ({fault.cause})"
-        store.run(lambda tx: tx.intel.tried(feed_id, words[:500]))
+        if not dry:
+            store.run(lambda tx: tx.intel.tried(feed_id, words[:500]))
         return Imported(feed_id, fault=words)
-    return _take(store, state, read, known, gone)
-
-
-def _take(
-    store: Store, state: FeedState, read: _Read, known: Mapping[Place, tuple[str, bool]], gone: Sequence[Place]
-) -> Imported:
-    raw = store.blobs.put(read.raw)
     news = [item for place, item in read.statements.items() if known.get(place, ("", True))[0] != item.revision]
+    if not dry:
+        _take(store, state, read, news, gone)
+    fresh = sum(1 for item in news if (item.feed, item.native_id, item.scope) not in known)
+    withdrawn = sum(1 for item in news if item.withdrawn_at is not None) + len(gone)
+    return Imported(feed_id, len(read.statements), fresh, len(news) - fresh, withdrawn, read.unreadable)
+
+
+def _take(store: Store, state: FeedState, read: _Read, news: Sequence[IntelItem], gone: Sequence[Place]) -> None:
+    """Write what changed in batches, and then that the feed has answered."""
+    raw = store.blobs.put(read.raw)
     for batch in _batches(iter(news)):
         store.run(lambda tx, batch=batch: _write(tx, batch, raw))  # type: ignore[misc]
     for places in _batches(iter(gone)):
         store.run(lambda tx, places=places: _withdraw_gone(tx, places, raw))  # type: ignore[misc]
     cursor = {**state.cursor, **read.cursor, "gives": _gives(state, read), "raw": raw}
     store.run(lambda tx: _finish(tx, state, cursor))
-    fresh = sum(1 for item in news if (item.feed, item.native_id, item.scope) not in known)
-    withdrawn = sum(1 for item in news if item.withdrawn_at is not None) + len(gone)
-    return Imported(state.feed.id, len(read.statements), fresh, len(news) - fresh, withdrawn, read.unreadable)
 
 
 def _state(store: Store, feed_id: str) -> FeedState:
