@@ -89,8 +89,8 @@ class Syslog:
 
     def _stream(self, frame: bytes) -> None:
         ends = time.monotonic() + self.options.timeout_s
-        with socket.create_connection((self.options.host, self.options.port), self.options.timeout_s) as plain:
-            link = self._secured(plain)
+        plain = socket.create_connection((self.options.host, self.options.port), self.options.timeout_s)
+        with plain, self._secured(plain) as link:
             link.settimeout(_left(ends))
             link.sendall(frame)
             self._finish(link, ends)
