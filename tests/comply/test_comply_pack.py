@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,16 @@ def test_one_changed_byte_of_any_file_breaks_it(pack: Path) -> None:
     assert verify_pack(pack, KEY.public).status is LedgerStatus.OK
 
 
+def test_no_byte_of_the_manifest_is_idle(pack: Path) -> None:
+    path = pack / "manifest.dsse.json"
+    good = path.read_bytes()
+    for place in range(len(good)):
+        bad = bytearray(good)
+        bad[place] ^= 1
+        path.write_bytes(bad)
+        assert verify_pack(pack, KEY.public).status is LedgerStatus.BROKEN, (place, good[place : place + 20])
+
+
 def test_a_file_more_or_less_breaks_it(pack: Path) -> None:
     for name in names(pack):
         good = (pack / name).read_bytes()
@@ -114,6 +125,7 @@ def test_another_ledger_under_the_same_key_is_noticed(pack: Path, small_bank: Ba
     assert verify_pack(pack, KEY.public).status is LedgerStatus.BROKEN
 
 
+@cache
 def words_of(pack: Path) -> str:
     pypdf = pytest.importorskip("pypdf")
     pages = [page.extract_text() for page in pypdf.PdfReader(pack / "pack.pdf").pages]

@@ -124,6 +124,24 @@ def test_a_finding_fails_its_clauses_and_no_others(bank: Bank) -> None:
     assert whole(bank).exit_code == 1
 
 
+def test_hardening_is_asked_for_where_evasion_was_found(small_bank: Bank) -> None:
+    def answer() -> tuple[State, str]:
+        small_bank.settle()
+        with small_bank.store.reading() as tx:
+            (model,) = clause_view(tx, small_bank.clock(), "EU-AI-ACT", "15(5)").models
+        return next((one.state, one.reason) for one in model.answers if one.query == "harden:runs")
+
+    small_bank.register()
+    small_bank.audit()
+    assert answer()[0] is State.NOT_APPLICABLE
+    small_bank.pass_time(hours=1)
+    small_bank.audit(broken="evasion.search")
+    assert answer()[0] is State.MISSING
+    run = {"model": "limits", "version": "v2", "linf": 0.005, "robust_recall": [0.1, 0.4]}
+    small_bank.tell("model.hardened", run, "hrd_1")
+    assert answer() == (State.SATISFIED, "hardened: robust recall 0.1 before, 0.4 after, at linf 0.005")
+
+
 def test_what_a_check_could_not_see_is_missing(small_bank: Bank) -> None:
     small_bank.register()
     small_bank.audit(blind="data.contract")

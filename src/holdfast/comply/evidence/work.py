@@ -8,6 +8,7 @@ from holdfast.comply.evidence.kinds import Asked, evidence
 from holdfast.core.domain import to_iso
 from holdfast.core.domain.backlog import BacklogItem, ItemState
 from holdfast.core.domain.control import Evidence, State
+from holdfast.core.store.intents import Entry
 
 
 @evidence(
@@ -60,6 +61,30 @@ def _exceptions(asked: Asked) -> Answer:
         holds = one.approver not in (None, one.owner)
         found.append(Evidence(asked.query, books.model.name, words[:400], holds, at, at, one.id, leaf))
     return weigh(asked.query, found, as_of=books.books.as_of, fresh=asked.clause.fresh, lacking="")
+
+
+@evidence("harden", "Where evasion was found, the model was hardened.", themes=("runs",))
+def harden(asked: Asked) -> Answer:
+    """The newest hardening run of the model; without a finding of evasion none is needed."""
+    books, as_of = asked.books, asked.books.books.as_of
+    ran = [entry for entry in books.books.entries("model.hardened") if entry.body.get("model") == books.model.name]
+    if not ran and not _evaded(books):
+        return Answer(asked.query, State.NOT_APPLICABLE, "no evasion was found that would ask for hardening")
+    found = [entry_evidence(ran[-1], asked.query, _hardened(ran[-1]), subject=books.model.name)] if ran else []
+    return weigh(asked.query, found, as_of=as_of, fresh=None, lacking="evasion was found, and no hardening was tried")
+
+
+def _evaded(books: ModelBooks) -> bool:
+    judgement = books.judgement
+    return judgement is not None and any(item.check.startswith("evasion.") for item in judgement.findings)
+
+
+def _hardened(entry: Entry) -> str:
+    said = entry.body
+    before, after = (list(said.get("robust_recall") or ()) + [None, None])[:2]
+    if said.get("version") is None:
+        return f"a hardening run kept no candidate; robust recall was {before}"
+    return f"hardened: robust recall {before} before, {after} after, at linf {said.get('linf')}"
 
 
 @evidence("intel", "Threat intelligence arrives and is acted upon.", themes=("fresh", "reactions"))

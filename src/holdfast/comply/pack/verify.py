@@ -17,7 +17,7 @@ from holdfast.comply.pack.build import LEDGER, MANIFEST, PREDICATE
 from holdfast.comply.pack.proofs import holds
 from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, EXIT_UNKNOWN, SignatureError
 from holdfast.core.ledger import Checkpoint, LedgerStatus, verify_ledger
-from holdfast.core.sign import PAYLOAD_TYPE, PublicKey, Statement, dsse_verify, manifest
+from holdfast.core.sign import PAYLOAD_TYPE, Envelope, PublicKey, Statement, dsse_verify, manifest
 
 MAX_BYTES: Final = 512_000_000
 MAX_PROBLEMS: Final = 20
@@ -52,11 +52,20 @@ def verify_pack(folder: Path, key: PublicKey | None) -> Verified:
     if key is None:
         return Verified(LedgerStatus.UNKNOWN, ("no public key was given, so no signature shows anything",))
     try:
-        payload = dsse_verify(_read(folder / MANIFEST), key, PAYLOAD_TYPE)
+        signed = _read(folder / MANIFEST)
+        payload = dsse_verify(signed, key, PAYLOAD_TYPE)
+        if not _plain(signed, key):
+            return Verified(LedgerStatus.BROKEN, (f"{MANIFEST}: holds bytes that nobody signed",))
         return _against(folder, key, Statement.parse(payload))
     except (SignatureError, OSError) as fault:
         cause = f"{fault.message}: {fault.cause}" if isinstance(fault, SignatureError) else str(fault)
         return Verified(LedgerStatus.BROKEN, (cause,))
+
+
+def _plain(signed: bytes, key: PublicKey) -> bool:
+    """Whether an envelope is spelt as we spell it: by this key alone, without an idle byte."""
+    envelope = Envelope.parse(signed)
+    return [item.key_id for item in envelope.signatures] == [key.key_id] and envelope.to_json() == signed
 
 
 def _against(folder: Path, key: PublicKey, statement: Statement) -> Verified:
