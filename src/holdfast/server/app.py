@@ -25,7 +25,7 @@ from holdfast.server import pages as pages  # noqa: PLC0414 - declares the pages
 from holdfast.server.api.live import live_router
 from holdfast.server.api.twins import add_twins
 from holdfast.server.auth.recognise import demand_identity
-from holdfast.server.events import events_app
+from holdfast.server.events import Events
 from holdfast.server.faults import as_json, status_of, too_large, wrong_parameter
 from holdfast.server.front import Front
 from holdfast.server.guard import EVENTS_PATH, MAX_BODY_BYTES, Guard, TooLargeError, logged
@@ -51,12 +51,14 @@ def application(site: Site) -> ASGIApp:
         *login_routes(site),
         pack_route(site),
         *page_routes(site),
-        Mount(EVENTS_PATH, events_app(site)),
+        Route(EVENTS_PATH, Events(site)),
         Mount("/static", StaticFiles(directory=STATIC)),
         Mount("/api", _api(site)),
     ]
     handlers: dict[Any, Any] = dict.fromkeys((HoldfastError, HTTPException, Exception), _as_page(site))
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), site)
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    app.router.redirect_slashes = False
+    return Guard(app, site)
 
 
 async def _home(_: Request) -> Response:
@@ -126,6 +128,7 @@ def _api(site: Site) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
     )
     api.include_router(live_router(site))
     add_twins(api, site)

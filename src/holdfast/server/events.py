@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from weakref import WeakKeyDictionary
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,33 +13,32 @@ from holdfast.server.auth.recognise import demand_identity
 from holdfast.server.auth.refusals import not_signed_in
 from holdfast.server.site import Site
 
-_opening = threading.Lock()
-_receivers: WeakKeyDictionary[Site, ASGIApp] = WeakKeyDictionary()
 
+class Events:
+    """POST /watch/events, for tokens of scope ingest. Refuses before a byte of the body is read."""
 
-def events_app(site: Site) -> ASGIApp:
-    """POST /watch/events. Raises AccessError before a byte of the body is read."""
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._opening = threading.Lock()
+        self._inside: ASGIApp | None = None
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
         request = Request(scope, receive)
         request.state.route = "/watch/events"
-        who = await demand_identity(site, request)
+        who = await demand_identity(self._site, request)
         who.demand_scope(TokenScope.INGEST)
         if who.secret is not None:
             # A browser that is signed in has no business here, and another site could make it send something.
             raise not_signed_in()
-        inside = await run_in_threadpool(_receiver, site)
+        inside = await run_in_threadpool(self._receiver)
         await inside(scope, receive, send)
 
-    return app
+    def _receiver(self) -> ASGIApp:
+        """Made with the first events, so that a console that nobody sends any to opens no log."""
+        with self._opening:
+            if self._inside is None:
+                from holdfast.watch.receiver import receiver
 
-
-def _receiver(site: Site) -> ASGIApp:
-    """Made with the first events, so that a console nobody sends any to opens no log."""
-    with _opening:
-        found = _receivers.get(site)
-        if found is None:
-            from holdfast.watch.receiver import receiver
-
-            found = _receivers[site] = receiver(site.intake)
-        return found
+                self._inside = receiver(self._site.intake)
+            return self._inside

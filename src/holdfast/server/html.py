@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from holdfast.core.domain.access import Scope
 from holdfast.core.errors import HoldfastError
 from holdfast.server.act import perform
 from holdfast.server.auth.identity import Identity
@@ -42,6 +43,7 @@ def _page_endpoint(site: Site, item: Page) -> Endpoint:
         who = await recognise(site, request)
         if who is None:
             return _to_login(request)
+        who.demand_scope(Scope.READ)
         return await run_in_threadpool(_shown, site, item, who, request)
 
     return endpoint
