@@ -14,6 +14,7 @@ from holdfast.core.domain.ids import JSONValue
 from holdfast.core.domain.intelligence import Tlp
 from holdfast.core.domain.model import Model
 from holdfast.core.domain.response import Notice, Run
+from holdfast.core.policy import Snapshot
 from holdfast.core.store import Transaction
 
 RAISED = "raised"
@@ -89,6 +90,7 @@ def run_undone(run: Run, tlp: Tlp, tx: Transaction) -> Notice:
 
 def _about(alert: Alert, model: Model | None) -> dict[str, JSONValue]:
     campaign = alert.campaign
+    known = Snapshot.builtin().techniques.get(campaign.technique)
     return {
         "alert": alert.id,
         "title": alert.title,
@@ -98,6 +100,7 @@ def _about(alert: Alert, model: Model | None) -> dict[str, JSONValue]:
         "unit": None if model is None else model.unit,
         "region": None if model is None else model.region,
         "technique": campaign.technique,
+        "technique_name": None if known is None else known.name,
         "severity": alert.severity.value,
         "started_at": to_iso(campaign.started_at),
         "last_at": to_iso(campaign.last_at),

@@ -34,7 +34,7 @@ ACTIVITIES: Final = {
 
 ATLAS_URL: Final = "https://atlas.mitre.org/techniques/"
 MAPPED: Final = frozenset(
-    {"title", "message", "model", "version", "tier", "owner", "technique", "severity", "detectors", "events"}
+    {"title", "message", "model", "version", "tier", "technique", "technique_name", "severity", "detectors", "events"}
     | {"started_at", "last_at", "alert"}
 )
 
@@ -90,9 +90,9 @@ def _finding_info(notice: Notice) -> dict[str, Any]:
     for name, key in (("first_seen_time", "started_at"), ("last_seen_time", "last_at")):
         if (text := _words(body, key)) is not None:
             found[name] = _millis(from_iso(text))
-    if detectors := _list(body, "detectors"):
-        found["analytic"] = {"type_id": 2, "type": "Behavioral", "name": str(detectors[0]), "uid": str(detectors[0])}
-        found["related_analytics"] = [{"type_id": 2, "type": "Behavioral", "name": str(name)} for name in detectors[1:]]
+    if detectors := [str(name) for name in _list(body, "detectors")]:
+        first, *others = ({"type_id": 2, "type": "Behavioral", "name": name, "uid": name} for name in detectors)
+        found |= {"analytic": first, "related_analytics": others}
     if events := _list(body, "events"):
         found["related_events"] = [{"uid": str(uid)} for uid in events]
     return found
@@ -104,10 +104,16 @@ def _attack(body: Mapping[str, Any]) -> dict[str, Any] | None:
     if technique is None:
         return None
     parent = ".".join(technique.split(".")[:2])
-    found: dict[str, Any] = {"technique": {"uid": parent, "src_url": ATLAS_URL + parent}}
+    names = {technique: _words(body, "technique_name") or technique}
+    found: dict[str, Any] = {"technique": _named(parent, names)}
     if technique != parent:
-        found["sub_technique"] = {"uid": technique, "src_url": ATLAS_URL + technique}
+        found["sub_technique"] = _named(technique, names)
     return found
+
+
+def _named(technique: str, names: Mapping[str, str]) -> dict[str, str]:
+    """Readers want a name beside the id; where none is known the id is the name."""
+    return {"uid": technique, "name": names.get(technique, technique), "src_url": ATLAS_URL + technique}
 
 
 def _resources(body: Mapping[str, Any]) -> list[dict[str, Any]]:
