@@ -11,8 +11,8 @@ import pytest
 from holdfast.backlog.evidence import Evidence, exposure_of
 from holdfast.backlog.ranking import Inputs, due, points, rank
 from holdfast.backlog.table import ACCEPT_DAYS, DAYS, TABLE, Exploitation, Exposure, Utility
-from holdfast.core.domain import Severity, Tier
-from holdfast.core.domain.alert import CAMPAIGN_CHECK
+from holdfast.core.domain import Finding, Severity, Tier
+from holdfast.core.domain.alert import CAMPAIGN_CHECK, Alert, AlertState, Campaign
 from holdfast.core.domain.backlog import Urgency
 
 from .conftest import NOW, Estate, finding
@@ -133,6 +133,34 @@ def test_an_attack_that_never_succeeded_does_not(one: Estate) -> None:
 def test_a_running_campaign_is_seen_live(one: Estate) -> None:
     one.failing()
     assert asked(one, check=CAMPAIGN_CHECK).exploitation is Exploitation.LIVE
+
+
+def raised(estate: Estate, found: Finding) -> Alert:
+    at = estate.clock()
+    campaign = Campaign("cmp_1", "m", "AML.T0015", "client:c", ("d",), ("c",), ("x",), ("e1",), 3, 0.9, at, at)
+    alert = Alert(campaign, "v1", Severity.HIGH, "probing", at)
+
+    def work(tx: Any) -> None:
+        tx.campaigns.keep(campaign, live=True)
+        tx.alerts.add(alert)
+        tx.alerts.set_finding(alert.id, found.fingerprint)
+
+    estate.do(work)
+    return alert
+
+
+def test_a_joined_alert_ranks_its_finding_up_until_it_is_closed(estate: Estate) -> None:
+    before = estate.failing(success=0.0)
+    alert = raised(estate, finding())
+    estate.later(hours=1)
+    estate.sync(key=alert.id)
+    live = estate.item()
+    assert live.rank.urgency > before.rank.urgency
+    assert f"exploitation: seen live (1 alert joined: {alert.id})" in live.rank.reasons
+    estate.do(lambda tx: tx.alerts.set_state(alert.id, AlertState.CLOSED, by="ana", reason="blocked"))
+    estate.sync(key=alert.id)
+    assert estate.item().rank == before.rank
+    assert estate.steps() == ["opened", "ranked", "ranked"]
 
 
 def test_sizes_are_guessed_by_area() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from holdfast.backlog.evidence import that_count
 from holdfast.backlog.lifecycle import MAX_WORDS, not_possible, person, record, same_person
 from holdfast.backlog.table import ACCEPT_DAYS
 from holdfast.core.domain import Cause, Ceiling, Claim, Status, new_id, to_iso
@@ -139,19 +140,22 @@ def target_of(acceptance: Acceptance) -> str:
 
 def why_not_green(tx: Transaction, model: str, check: str) -> str | None:
     """Why a check is not green on what serves (else what was judged last); None where it is. Unknown is not green."""
-    serving = tx.models.deployed(model)
-    last = tx.judgements.latest(model, serving)
-    version = serving or (None if last is None else last.version)
-    if version is None:
-        return f"no version of {model} was judged"
+    versions = that_count(tx, model)
+    whys = (_why_not_seen(tx, model, check, version) for version in versions)
+    why = next((why for why in whys if why is not None), None)
+    if why is not None or not versions:
+        return why or f"no version of {model} was judged"
+    red = [one for one in tx.findings.of(model, FindingState.OPEN) if one.finding.check == check]
+    return f"{check} finds {red[0].finding.rule}" if red else None
+
+
+def _why_not_seen(tx: Transaction, model: str, check: str, version: str) -> str | None:
+    """Why nothing is known of a version from this check."""
     records = [one for one in tx.observations.of(model, version) if one.check == check]
     newest = max(records, key=lambda one: (one.recorded_at, one.key), default=None)
     if newest is None:
-        return f"{check} was never taken on the version that counts"
-    if newest.observation.status is not Status.MEASURED:
-        return f"{check} could not decide"
-    red = [one for one in tx.findings.of(model, FindingState.OPEN) if one.finding.check == check]
-    return f"{check} finds {red[0].finding.rule}" if red else None
+        return f"{check} was never taken on {version[:19]}, which counts"
+    return None if newest.observation.status is Status.MEASURED else f"{check} could not decide on {version[:19]}"
 
 
 def _refuse_one_person(owner: str, approver: str) -> None:

@@ -37,12 +37,9 @@ class Evidence:
 
     @cached_property
     def version(self) -> str | None:
-        """The version that counts: the one that serves, else the one judged last."""
+        """The version that counts: the one in production, else one of `that_count`."""
         serving = self.tx.models.deployed(self.model.name)
-        if serving is not None:
-            return serving
-        last = self.tx.judgements.latest(self.model.name)
-        return None if last is None else last.version
+        return serving or next(iter(that_count(self.tx, self.model.name)), None)
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
@@ -87,8 +84,14 @@ class Evidence:
 
 def alerts_of(tx: Transaction, fingerprint: str) -> Sequence[Alert]:
     """The alerts that were joined to a finding."""
-    found: Sequence[Alert] = tx.alerts.of_finding(fingerprint) if hasattr(tx, "alerts") else ()
-    return found
+    return tx.alerts.of_finding(fingerprint)
+
+
+def that_count(tx: Transaction, model: str) -> list[str]:
+    """The versions that a finding is open or closed by: those that serve anywhere, else the one asked for last."""
+    history = sorted(tx.models.history(model), key=lambda one: one.effective_at)
+    serving = {one.environment: one.version for one in history}
+    return sorted(set(serving.values())) or tx.judgements.current(model)
 
 
 def exposure_of(manifest: Mapping[str, Any]) -> tuple[Exposure, str]:
