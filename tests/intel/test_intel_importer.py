@@ -16,7 +16,13 @@ from holdfast.intel.importer import run_import
 from holdfast.intel.queries import feeds_view
 from intel_desk import Desk, record
 
-MANY = [record(f"CVE-2026-{n:04}", f"pkg-{n}") for n in range(450)]
+MANY = [record(f"CVE-2026-{n:04}", f"pkg-{n}") for n in range(45)]
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importer, "BATCH", 20)
+    monkeypatch.setattr(importer, "MESSAGE_UIDS", 7)
 
 
 def news(desk: Desk, *topics: str) -> int:
@@ -43,7 +49,7 @@ def test_an_import_killed_after_any_batch_is_finished_by_the_next(desk: Desk, mo
     whole.says("a", *MANY)
     write = importer._write
 
-    for survive in (0, 1, 2):
+    for survive in (0, 1, 1):
         left = iter([None] * survive)
 
         def dying(tx: Transaction, items: Any, raw: str | None, left: Any = left) -> list[str]:
@@ -59,9 +65,9 @@ def test_an_import_killed_after_any_batch_is_finished_by_the_next(desk: Desk, mo
             desk.says("a", *MANY)
         desk.drain()
         assert desk.read(lambda tx: tx.intel.feed("a")).last_ok is None
-    monkeypatch.undo()
+    monkeypatch.setattr(importer, "_write", write)
     done = desk.says("a", *MANY)
-    assert (done.said, done.new) == (450, 50), "two whole batches stood"
+    assert (done.said, done.new) == (45, 5), "two whole batches stood"
     assert desk.state() == whole.state()
     assert desk.says("a", *MANY, drain=False).new == 0
     assert news(desk, INTEL) == 0
@@ -76,8 +82,8 @@ def test_messages_are_bounded_and_name_everything_once(desk: Desk) -> None:
         return [one.body["items"] for one in tx.outbox.claim_batch("test", topics=[INTEL], limit=100)]
 
     items = desk.store.run(told)
-    assert all(len(part) <= 500 for part in items)
-    assert len([uid for part in items for uid in part]) == len({uid for part in items for uid in part}) == 450
+    assert all(len(part) <= 7 for part in items)
+    assert len([uid for part in items for uid in part]) == len({uid for part in items for uid in part}) == 45
     assert news(desk, REFRESHED) == 1
 
 
@@ -148,6 +154,6 @@ def test_two_feeds_on_one_thing_have_one_status_each(desk: Desk) -> None:
         desk.feed(name)
         desk.says(name, record("CVE-1", "x"), record("CVE-2", "y"))
     desk.says("a", record("CVE-1", "x", withdrawn="2026-01-05T00:00:00Z"), record("CVE-2", "y"))
-    ((_, said),) = [one for one in desk.read(lambda tx: tx.intel.of(tx.intel.uids_named(["CVE-1"])["CVE-1"])).items()]
+    ((_, said),) = list(desk.read(lambda tx: tx.intel.of(tx.intel.uids_named(["CVE-1"])["CVE-1"])).items())
     assert [(one.item.feed, one.active) for one in said] == [("a", False), ("b", True)]
     assert len(desk.read(lambda tx: tx.intel.in_force())) == 2
