@@ -50,9 +50,10 @@ class Wire:
         return self._ask("POST", path, body, {"Content-Type": media})
 
     def close(self) -> None:
-        """Close the connection; the next request opens one."""
-        with self._lock:
+        """Close the connection, unless a request is under way; the next request opens one."""
+        if self._lock.acquire(blocking=False):
             self._drop()
+            self._lock.release()
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         sent = {**headers, **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
