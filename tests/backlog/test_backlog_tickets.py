@@ -22,12 +22,12 @@ from holdfast.backlog.trackers.rest import RestTracker, rest
 from holdfast.core.domain.backlog import BacklogItem, ItemState, Step, TrackerLink
 from holdfast.core.errors import UsageError
 from holdfast.core.store import Store
+from holdfast.testing.trackers import KEY, hold_to_contract
 
 from .conftest import Estate, finding
 from .issue_server import TOKEN, IssueServer
 
 ENVIRON = {"TRACKER_TOKEN": TOKEN}
-KEY = "itm_" + "0" * 32
 
 
 @pytest.fixture(params=[True, False], ids=["keys", "no-keys"])
@@ -55,37 +55,11 @@ def link(server: IssueServer, **changes: Any) -> TrackerLink:
     return TrackerLink(**{**said, **changes})
 
 
-def contract(made: Any, people: IssueServer) -> None:
-    """What every tracker must do; a new variant runs this against its own real server."""
-    draft = Draft(KEY, "title", "text")
-    first, again = made.create(draft), made.create(draft)
-    assert first.number == again.number
-    assert made.find(KEY).number == first.number
-    assert made.find("itm_" + "1" * 32) is None
-    one = made.read(first.number)
-    assert (one.key, one.title, one.closed, one.asks) == (KEY, "title", False, False)
-    assert made.read("424242") is None
-    closed = made.update(one, Draft(KEY, "title", "new text", closed=True))
-    assert closed.closed
-    assert "new text" in closed.body
-    assert made.update(one, Draft(KEY, "title", "lost", closed=False)) is None, "somebody else was faster"
-    assert made.read(first.number).closed
-    assert made.update(closed, Draft(KEY, "title", "new text")).version == closed.version, "nothing to change"
-    made.comment(first.number, "k@1", "said once")
-    made.comment(first.number, "k@1", "said once")
-    made.comment(first.number, "k@2", "said another time")
-    assert len(people.rows("SELECT * FROM comments")) == 2
-    changes = made.changed(None)
-    assert [remote.number for remote in changes.tickets] == [first.number]
-    people.edit(int(first.number), title="by hand")
-    later = made.changed(changes.cursor)
-    assert [remote.title for remote in later.tickets] == ["by hand"]
-    assert len(people.rows("SELECT * FROM issues")) == 1
-
-
 def test_the_rest_tracker_does_what_a_tracker_must(server: IssueServer) -> None:
     with closing(rest(link(server), ENVIRON)) as made:
-        contract(made, server)
+        hold_to_contract(made, lambda number, title: server.edit(int(number), title=title))
+    assert len(server.rows("SELECT * FROM issues")) == 1
+    assert len(server.rows("SELECT * FROM comments")) == 1
     assert dict(TRACKERS)["rest"] is rest
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -34,6 +34,7 @@ class Evidence:
 
     tx: Transaction
     model: Model
+    _seen: dict[str, list[Recorded]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def version(self) -> str | None:
@@ -61,9 +62,14 @@ class Evidence:
         """The newest result of the finding's check, on the version where the finding was seen last."""
         seen = [item.version for item in self.tx.findings.occurrences(finding.fingerprint) if item.present]
         versions = [self.version] if self.version in seen else seen[-1:]
-        records = [one for name in versions if name for one in self.tx.observations.of(self.model.name, name)]
-        mine = [one for one in records if one.check == finding.check]
+        mine = [one for name in versions if name for one in self.records(name, finding.check)]
         return max(mine, key=lambda one: (one.recorded_at, one.key), default=None)
+
+    def records(self, version: str, check: str) -> list[Recorded]:
+        """The results of a check on a version."""
+        if version not in self._seen:
+            self._seen[version] = self.tx.observations.of(self.model.name, version)
+        return [one for one in self._seen[version] if one.check == check]
 
     def _exploitation(
         self, finding: Finding, record: Recorded | None, success: tuple[str, float] | None

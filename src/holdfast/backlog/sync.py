@@ -134,17 +134,15 @@ class _Sight:
 
     def _observed(self, finding: Finding, version: str | None) -> str | None:
         """The key of the result by which the check no longer finds it."""
-        records = [] if version is None else self.tx.observations.of(self.model.name, version)
-        mine = [one for one in records if one.check == finding.check]
+        mine = [] if version is None else self.evidence.records(version, finding.check)
         newest = max(mine, key=lambda one: (one.recorded_at, one.key), default=None)
         return None if newest is None else newest.key
 
     def _disproven(self, item: BacklogItem, finding: Finding) -> str | None:
         """Why a claim does not hold: the same check was taken after it, and still finds it."""
         for seen in self.tx.findings.occurrences(finding.fingerprint):
-            records = self.tx.observations.of(self.model.name, seen.version) if seen.present else []
-            for one in records:
-                if one.check == finding.check and item.claimed_at is not None and one.recorded_at > item.claimed_at:
+            for one in self.evidence.records(seen.version, finding.check) if seen.present else []:
+                if item.claimed_at is not None and one.recorded_at > item.claimed_at:
                     return f"claimed, but a newer {finding.check} still finds it on {seen.version[:19]}"
         return None
 
