@@ -204,7 +204,7 @@ def _output(subject: Subject, wish: Wish) -> Path:
         raise UsageError(
             f"{path} exists",
             cause="a version that somebody may have deployed is never overwritten",
-            fix="name another file with --output, remove this one, or replace the model itself with --in-place",
+            fix="name another file with --save, remove this one, or replace the model itself with --in-place",
             code="HF-HRD-008",
         )
     return path

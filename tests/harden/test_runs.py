@@ -1,0 +1,191 @@
+"""A whole run: trained elsewhere, judged by the audit's search, written beside the old version, told to the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from holdfast.audit.checks.evasion.search import EvasionParams, observe
+from holdfast.audit.interface import Budget
+from holdfast.audit.target import Parts, Target
+from holdfast.core.domain.hardening import Hardening
+from holdfast.core.domain.ids import digest_bytes
+from holdfast.core.errors import ConfigError, TargetError, UsageError
+from holdfast.core.sign import PAYLOAD_TYPE, SigningKey, Statement, dsse_verify
+from holdfast.core.store import Store
+from holdfast.estate.manifest import Manifest, Subject
+from holdfast.harden import Hardened, Wish, run
+from holdfast.harden.queries import hardening_view, hardenings_view
+from holdfast.harden.runs import write_whole
+
+KEY = SigningKey.generate()
+WISH = Wish(recipes=("regularise",), seed=3, linf=0.01, max_auc_loss=0.2, rows=25)
+Build = Callable[..., Subject]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(None, tmp_path / "state")
+
+
+def harden(subject: Subject, store: Store, wish: Wish = WISH) -> Hardened:
+    return run(subject, wish, store=store, key=KEY)
+
+
+def audited(subject: Subject, artifact: Path, seed: int) -> dict[tuple[str, float | None], float]:
+    """What the audit's own check measures, the model running under its own library in the sandbox."""
+    parts = Parts(
+        subject.model,
+        artifact,
+        {".ubj": "xgboost-ubj", ".txt": "lightgbm-text", ".json": "xgboost-json"}[artifact.suffix],
+        train=subject.part("train"),
+        test=subject.part("test"),
+        label="y",
+        contract=subject.part("contract"),
+    )
+    with Target(parts) as target:
+        seen = observe(target, EvasionParams(rows=WISH.rows, seed=seed, boxes=(0.005, 0.01)), Budget())
+    return {(one.name, one.at.get("linf")): one.value for one in seen.measurements}
+
+
+@pytest.mark.parametrize(("learner", "threshold"), [("xgboost", 0.5), ("lightgbm", 0.3), ("json", 0.5)])
+def test_the_new_version_is_what_the_run_says_it_is(learner: str, threshold: float, build: Build, store: Store) -> None:
+    subject = build(learner, threshold=threshold)
+    made = harden(subject, store)
+    assert made.path is not None
+    assert made.run.complete
+    assert digest_bytes(made.path.read_bytes()) == made.run.version
+    after = made.run.after
+    assert after is not None
+    assert after.at(0.01).robust_recall > made.run.before.at(0.01).robust_recall
+    assert abs(after.train_flag_rate - made.run.before.train_flag_rate) < 0.01
+    seen = audited(subject, made.path, WISH.seed)
+    assert seen["evasion.recall", None] == pytest.approx(after.recall)
+    assert seen["evasion.robust_recall", 0.01] == pytest.approx(after.at(0.01).robust_recall)
+    assert after.at(0.01).proven_recall <= after.at(0.01).robust_recall
+
+
+def test_the_ledger_and_the_provenance_tell_of_it(build: Build, store: Store) -> None:
+    subject = build()
+    made = harden(subject, store)
+    assert made.provenance is not None
+    payload = dsse_verify(made.provenance.read_bytes(), KEY.public, PAYLOAD_TYPE)
+    said = Statement.parse(payload)
+    assert f"sha256:{said.subjects[0].sha256}" == made.run.version
+    built = said.predicate["buildDefinition"]
+    assert built["externalParameters"]["seed"] == 3
+    assert {one["name"] for one in built["resolvedDependencies"]} == {"artifact", "train", "test", "contract"}
+    assert any(name.startswith("xgboost") for name in built["internalParameters"]["libraries"])
+    with store.reading() as tx:
+        assert [kind for kind, _ in tx.intents.about(made.run.id)] == ["model.hardened"]
+        assert tx.hardenings.of_version(str(made.run.version)) == made.run
+        view = hardening_view(tx, made.run.id)
+        assert view is not None
+        listed = hardenings_view(tx, tx.now).to_json()
+    assert [one["id"] for one in listed["runs"]] == [made.run.id]
+    assert all(plot.svg().startswith("<svg") and plot.table()[1] for plot in view.plots)
+    json.dumps(view.to_json(), default=str)
+
+
+def test_the_same_run_again_is_the_same_run(build: Build, store: Store) -> None:
+    subject = build()
+    first = harden(subject, store)
+    assert first.path is not None
+    again = harden(subject, store, replace(WISH, output=first.path.with_name("again.ubj")))
+    assert again.path is not None
+    assert again.run.version == first.run.version
+    assert again.run.id == first.run.id
+    with store.reading() as tx:
+        assert len(tx.hardenings.recent(10)) == 1
+
+
+def test_no_file_is_overwritten_unless_asked(build: Build, store: Store) -> None:
+    subject = build()
+    old = subject.part("artifact")
+    assert old is not None
+    before = old.read_bytes()
+    made = harden(subject, store)
+    assert old.read_bytes() == before
+    with pytest.raises(UsageError) as raised:
+        harden(subject, store)
+    assert raised.value.code == "HF-HRD-008"
+    replaced = harden(subject, store, replace(WISH, in_place=True))
+    assert made.path is not None
+    assert old.read_bytes() == made.path.read_bytes() != before
+    assert replaced.path == old
+
+
+def test_a_dry_run_and_a_hopeless_one_leave_nothing(build: Build, store: Store, tmp_path: Path) -> None:
+    subject = build()
+    files = {path.name for path in tmp_path.iterdir()}
+    dry = harden(subject, store, replace(WISH, dry_run=True))
+    assert dry.run.version is not None
+    assert dry.path is None
+    with store.reading() as tx:
+        assert tx.hardenings.recent(10) == []
+    hopeless = harden(subject, store, replace(WISH, max_auc_loss=-1.0))
+    assert hopeless.run.chosen is None
+    assert hopeless.run.version is None
+    assert {path.name for path in tmp_path.iterdir()} == files
+    with store.reading() as tx:
+        assert [one.version for one in tx.hardenings.recent(10)] == [None]
+
+
+def test_time_that_is_over_ends_training_but_not_the_run(build: Build, store: Store) -> None:
+    made = harden(build(), store, replace(WISH, budget_s=0.001))
+    assert not made.run.complete
+    assert made.run.points == ()
+    assert made.path is None
+
+
+def test_an_interrupt_leaves_no_half_file(build: Build, store: Store, tmp_path: Path) -> None:
+    subject = build()
+    files = {path.name for path in tmp_path.iterdir()}
+
+    def interrupt(step: object) -> None:
+        if getattr(step, "point", None) is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(subject, WISH, store=store, key=KEY, watch=interrupt)
+    assert {path.name for path in tmp_path.iterdir()} == files
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "model.ubj"
+    write_whole(path, b"old", replace=False)
+    with pytest.raises(FileExistsError):
+        write_whole(path, b"new", replace=False)
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["model.ubj"]
+
+
+def test_training_that_fails_says_so(build: Build, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONSTARTUP", "")
+    with pytest.raises(TargetError) as raised:
+        harden(build(), store, replace(WISH, recipes=("no-such-recipe",)))
+    assert raised.value.code == "HF-HRD-006"
+
+
+@pytest.mark.parametrize("part", ["contract: contract.yaml\n", "test: test.parquet, "])
+def test_a_missing_part_is_named(part: str, build: Build, store: Store, tmp_path: Path) -> None:
+    build()
+    manifest = tmp_path / "holdfast.yaml"
+    manifest.write_text(manifest.read_text().replace(part, ""))
+    with pytest.raises(ConfigError) as raised:
+        harden(Manifest.load(manifest).subjects[0], store)
+    assert raised.value.code == "HF-HRD-003"
+
+
+def test_the_noun_reads_back_as_it_was(build: Build, store: Store) -> None:
+    made = harden(build(), store)
+    with store.reading() as tx:
+        kept = tx.hardenings.find(made.run.id)
+    assert isinstance(kept, Hardening)
+    assert kept == made.run
+    assert np.isfinite([point.auc_loss for point in kept.points]).all()
