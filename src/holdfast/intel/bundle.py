@@ -22,7 +22,7 @@ from holdfast.core.sign import PublicKey, SigningKey, dsse_sign, dsse_verify
 from holdfast.core.store import Transaction
 from holdfast.core.store.codec import encode
 from holdfast.core.store.intel import Said
-from holdfast.intel.faults import bad_bundle, malformed
+from holdfast.intel.faults import bad_bundle, malformed, no_feed
 
 VERSION: Final = 1
 ITEMS: Final = "items.ndjson"
@@ -116,6 +116,7 @@ class Wish:
 
 def export(tx: Transaction, feeds: Iterable[str], folder: Path, wish: Wish) -> Manifest:
     """Write all that feeds say into a new or empty folder; what may not be passed on (TLP) is left out."""
+    wanted = list(dict.fromkeys(feeds))
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(
             f"{folder} is not empty",
@@ -123,7 +124,11 @@ def export(tx: Transaction, feeds: Iterable[str], folder: Path, wish: Wish) -> M
             fix="name a new folder",
             code="HF-INT-011",
         )
-    said = [one for feed in feeds for one in tx.intel.of_feed(feed) if one.item.tlp <= wish.most_tlp]
+    known = sorted(state.feed.id for state in tx.intel.feeds())
+    unknown = next((name for name in wanted if name not in known), None)
+    if unknown is not None:
+        raise no_feed(unknown, known)
+    said = [one for feed in wanted for one in tx.intel.of_feed(feed) if one.item.tlp <= wish.most_tlp]
     items = b"".join(_lines(said))
     after = wish.after
     manifest = Manifest(
@@ -136,7 +141,7 @@ def export(tx: Transaction, feeds: Iterable[str], folder: Path, wish: Wish) -> M
         tx.now + wish.valid,
         digest_bytes(items),
         len(said),
-        {state.feed.id: dict(state.cursor) for state in tx.intel.feeds() if state.feed.id in set(feeds)},
+        {state.feed.id: dict(state.cursor) for state in tx.intel.feeds() if state.feed.id in wanted},
     )
     _write(folder, manifest, items, wish.key)
     return manifest
