@@ -9,14 +9,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import Final
 
 from holdfast.comply.applies import Facts
 from holdfast.core.domain import Judgement, Model, Recorded
 from holdfast.core.domain.backlog import Acceptance, BacklogItem
 from holdfast.core.domain.control import Attestation, Evidence
+from holdfast.core.report.documents import CheckResult
+from holdfast.core.report.words import shows
 from holdfast.core.store import PRODUCTION, Transaction
 from holdfast.core.store.intents import Entry
 from holdfast.core.store.models import Declared, Deployment
+from holdfast.core.store.segments import Seal, SegmentRow
+
+MAX_WORDS: Final = 400
 
 
 @dataclass
@@ -27,6 +33,8 @@ class Books:
     as_of: datetime
     known_at: datetime | None = None
     _entries: dict[str, list[Entry]] = field(default_factory=dict)
+    _of_model: dict[str, dict[str, list[Entry]]] = field(default_factory=dict)
+    _proofs: dict[str, Entry | None] = field(default_factory=dict)
 
     @property
     def horizon(self) -> datetime:
@@ -41,7 +49,9 @@ class Books:
     @cached_property
     def attestations(self) -> tuple[Attestation, ...]:
         """What people had attested, oldest first."""
-        return tuple(self.tx.attestations.until(self.as_of, self.known_at))
+        said = tuple(self.tx.attestations.until(self.as_of, self.known_at))
+        self.proofs(one.id for one in said)
+        return said
 
     @cached_property
     def items(self) -> dict[str, list[BacklogItem]]:
@@ -61,13 +71,35 @@ class Books:
                 self._entries[entry.kind].append(entry)
         return sorted((item for kind in kinds for item in self._entries[kind]), key=lambda item: item.recorded_at)
 
+    def entries_of(self, model: str, *kinds: str) -> list[Entry]:
+        """`entries` that name this model."""
+        for kind in kinds:
+            if kind not in self._of_model:
+                self._of_model[kind] = {}
+                for entry in self.entries(kind):
+                    self._of_model[kind].setdefault(str(entry.body.get("model")), []).append(entry)
+        found = (item for kind in kinds for item in self._of_model[kind].get(model, ()))
+        return sorted(found, key=lambda item: item.recorded_at)
+
+    @cached_property
+    def reach(self) -> Entry | None:
+        """The newest entry that a signed checkpoint covers."""
+        last, state = self.tx.intents.last(self.horizon), self.tx.intents.state()
+        placed = last is not None and last.leaf is not None and last.leaf < state.published_size
+        return last if placed else None
+
     def newest_about(self, source: str) -> Entry | None:
         """The newest entry about something, as of then."""
         return self.tx.intents.newest_about(source, self.horizon)
 
     def proofs(self, sources: Iterable[str]) -> dict[str, Entry]:
-        """The ledger's entries about these sources, as far as they were known."""
-        return self.tx.intents.leaves(sources, self.known_at)
+        """The ledger's entries about these sources, as far as they were known; each is looked up once."""
+        wanted = list(sources)
+        unknown = [source for source in wanted if source not in self._proofs]
+        if unknown:
+            found = self.tx.intents.leaves(unknown, self.known_at)
+            self._proofs.update((source, found.get(source)) for source in unknown)
+        return {source: entry for source in wanted if (entry := self._proofs[source]) is not None}
 
 
 @dataclass
@@ -103,6 +135,22 @@ class ModelBooks:
         return next((item.version for item in reversed(self.deployments) if item.environment == PRODUCTION), None)
 
     @cached_property
+    def stood(self) -> tuple[tuple[Deployment, Judgement | None], ...]:
+        """The newest deployment of each environment, with the verdict that its version had at that moment."""
+        judged, known = self.books.tx.judgements, self.books.known_at
+        newest = {made.environment: made for made in self.deployments}
+        return tuple(
+            (made, judged.as_of(made.model, made.effective_at, made.version, known_at=known))
+            for made in newest.values()
+        )
+
+    @cached_property
+    def sealed(self) -> tuple[SegmentRow, Seal, int | None] | None:
+        """The newest segment of its events that the ledger speaks of, the seal that does, and that one's leaf."""
+        found = self.books.tx.segments.newest_sealed(self.model.name, self.books.horizon)
+        return None if found is None else (*found, self.books.tx.intents.leaf_of(found[1].intent))
+
+    @cached_property
     def judgement(self) -> Judgement | None:
         """The verdict in force on the version in production; where none serves, on the version judged last."""
         books = self.books
@@ -132,6 +180,14 @@ class ModelBooks:
         """The ledger's entry on the approval of an acceptance."""
         entries = self.books.entries("acceptance.approved")
         return next((item for item in reversed(entries) if item.body.get("acceptance") == one.id), None)
+
+    @cached_property
+    def remarks(self) -> dict[str, Evidence]:
+        """What each observation shows, as evidence, by its key."""
+        return {
+            one.key: self.observed(one, f"{one.check}: {shows(CheckResult.of(one, cached=True))}"[:MAX_WORDS])
+            for one in self.seen
+        }
 
     @cached_property
     def leaves(self) -> dict[str, Entry]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from holdfast.comply.evidence.answer import Answer, weigh
 from holdfast.comply.evidence.books import ModelBooks
 from holdfast.comply.evidence.kinds import Asked, evidence
-from holdfast.core.domain import Finding, Recorded, Status, Verdict, to_iso
+from holdfast.core.domain import Finding, Status, Verdict, to_iso
 from holdfast.core.domain.control import Evidence, State
-from holdfast.core.report.documents import CheckResult
-from holdfast.core.report.words import short, shows
+from holdfast.core.report.words import short
 
 ALL = "all"
 
@@ -24,8 +23,8 @@ def audit(asked: Asked) -> Answer:
     broken = [item for item in books.judgement.findings if _themed(item.check, asked.theme)]
     if blind and not broken:
         why = f"{blind[0].check} could not decide: {blind[0].observation.reason or 'no reason given'}"
-        return Answer(asked.query, State.MISSING, why, tuple(_observed(books, one) for one in blind))
-    found = [_finding(books, item) for item in broken] or [_observed(books, one) for one in seen]
+        return Answer(asked.query, State.MISSING, why, tuple(books.remarks[one.key] for one in blind))
+    found = [_finding(books, item) for item in broken] or [books.remarks[one.key] for one in seen]
     return weigh(
         asked.query,
         found,
@@ -60,10 +59,6 @@ def _never_judged(asked: Asked) -> Answer:
 
 def _themed(check: str, theme: str) -> bool:
     return theme in (ALL, check) or check.startswith(f"{theme}.")
-
-
-def _observed(books: ModelBooks, one: Recorded) -> Evidence:
-    return books.observed(one, f"{one.check}: {shows(CheckResult.of(one, cached=True))}"[:400])
 
 
 def _finding(books: ModelBooks, item: Finding) -> Evidence:

@@ -28,16 +28,14 @@ def monitor(asked: Asked) -> Answer:
 
 
 def _of_model(books: ModelBooks, *kinds: str) -> list[Entry]:
-    return [entry for entry in books.books.entries(*kinds) if entry.body.get("model") == books.model.name]
+    return books.books.entries_of(books.model.name, *kinds)
 
 
 def _coverage(books: ModelBooks, query: str) -> list[Evidence]:
-    found = books.books.tx.segments.newest_sealed(books.model.name, books.books.horizon)
-    if found is None:
+    if books.sealed is None:
         return []
-    row, seal = found
+    row, seal, leaf = books.sealed
     words = f"events recorded until {to_iso(row.slice.last_at)}; {seal.events:,} events in their seal"
-    leaf = books.books.tx.intents.leaf_of(seal.intent)
     at = min(row.slice.last_at, row.recorded_at)
     return [Evidence(query, books.model.name, words, True, at, seal.recorded_at, seal.intent, leaf)]
 

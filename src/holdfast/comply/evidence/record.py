@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.comply.evidence.answer import Answer, weigh
 from holdfast.comply.evidence.books import ModelBooks
 from holdfast.comply.evidence.kinds import Asked, evidence
-from holdfast.core.domain import Verdict
+from holdfast.core.domain import Judgement, Verdict
 from holdfast.core.domain.control import Evidence, State
 from holdfast.core.report.words import short
 from holdfast.core.store.models import Deployment, declared_id, deployed_id
@@ -14,10 +14,8 @@ from holdfast.core.store.models import Deployment, declared_id, deployed_id
 @evidence("ledger", "What happened is in the signed Merkle ledger, up to the newest leaf.", themes=("proof",))
 def ledger(asked: Asked) -> Answer:
     """The newest entry that a checkpoint covers. The pack verifies the whole; this only says how far it reaches."""
-    books = asked.books.books
-    last, state = books.tx.intents.last(books.horizon), books.tx.intents.state()
-    found = []
-    if last is not None and last.leaf is not None and last.leaf < state.published_size:
+    books, found = asked.books.books, []
+    if (last := books.reach) is not None and last.leaf is not None:
         words = f"{last.leaf + 1:,} entries under a signed checkpoint, the newest {last.kind}"
         found = [Evidence(asked.query, "ledger", words, True, last.recorded_at, last.recorded_at, last.id, last.leaf)]
     lacking = "no entry is under a signed checkpoint"
@@ -87,15 +85,12 @@ def _dependencies(asked: Asked) -> Answer:
 def event(asked: Asked) -> Answer:
     """The newest deployment of each environment, and where its version stood at that moment."""
     books = asked.books
-    newest = {made.environment: made for made in books.deployments}
-    found = [_deployed(books, made) for made in newest.values()]
+    found = [_deployed(books, *made) for made in books.stood]
     lacking = "no version was recorded as deployed"
     return weigh(asked.query, found, as_of=books.books.as_of, fresh=asked.clause.fresh, lacking=lacking)
 
 
-def _deployed(books: ModelBooks, made: Deployment) -> Evidence:
-    tx, known = books.books.tx, books.books.known_at
-    stood = tx.judgements.as_of(made.model, made.effective_at, made.version, known_at=known)
+def _deployed(books: ModelBooks, made: Deployment, stood: Judgement | None) -> Evidence:
     passed = stood is not None and stood.verdict is Verdict.PASSED
     words = f"{short(made.version)} went into {made.environment} " + (
         "with a passed verdict" if passed else f"while it stood at {'not judged' if stood is None else stood.verdict}"

@@ -67,7 +67,7 @@ def _exceptions(asked: Asked) -> Answer:
 def harden(asked: Asked) -> Answer:
     """The newest hardening run of the model; without a finding of evasion none is needed."""
     books, as_of = asked.books, asked.books.books.as_of
-    ran = [entry for entry in books.books.entries("model.hardened") if entry.body.get("model") == books.model.name]
+    ran = books.books.entries_of(books.model.name, "model.hardened")
     if not ran and not _evaded(books):
         return Answer(asked.query, State.NOT_APPLICABLE, "no evasion was found that would ask for hardening")
     found = [entry_evidence(ran[-1], asked.query, _hardened(ran[-1]), subject=books.model.name)] if ran else []
@@ -81,7 +81,7 @@ def _evaded(books: ModelBooks) -> bool:
 
 def _hardened(entry: Entry) -> str:
     said = entry.body
-    before, after = (list(said.get("robust_recall") or ()) + [None, None])[:2]
+    before, after = [*(said.get("robust_recall") or ()), None, None][:2]
     if said.get("version") is None:
         return f"a hardening run kept no candidate; robust recall was {before}"
     return f"hardened: robust recall {before} before, {after} after, at linf {said.get('linf')}"
