@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -21,7 +23,7 @@ from holdfast.core.domain import (
     Severity,
     Verdict,
 )
-from holdfast.core.report import AcceptedFinding, AuditReport
+from holdfast.core.report import AcceptedFinding, AuditReport, ModelReport
 from holdfast.core.report.render import render
 from holdfast.core.store import Store
 from holdfast.gate import decide
@@ -105,6 +107,19 @@ def test_only_two_people_and_an_end_accept(
         later = accepted(tx, [failed(desk, "a")], desk.now + timedelta(days=1))
     assert bool(found) is counts
     assert later == ()
+
+
+def test_code_hosts_and_pipelines_see_what_is_let_pass(desk: Any) -> None:
+    judged = failed(desk, "a", "b")
+    said = report(decide([judged], [let(desk, "a")]), AuditReport(desk.now, (ModelReport(judged),)))
+    results = {row["ruleId"]: row for row in json.loads(render(said, "sarif"))["runs"][0]["results"]}
+    (suppression,) = results["a"]["suppressions"]
+    assert (suppression["kind"], suppression["status"]) == ("external", "accepted")
+    assert "ben approved it" in suppression["justification"]
+    assert "suppressions" not in results["b"]
+    cases = {case.get("name"): case for case in ElementTree.fromstring(render(said, "junit")).iter("testcase")}
+    assert [child.tag for child in cases["a"]] == ["skipped"]
+    assert [child.tag for child in cases["b"]] == ["failure"]
 
 
 def test_every_form_of_the_report_names_the_two_people(desk: Any) -> None:

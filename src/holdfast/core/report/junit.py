@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 from holdfast.core.domain import Reason, Status, Verdict
 from holdfast.core.report.documents import AuditReport, FileRow, GateReport, ModelReport, Report, ScanReport
 from holdfast.core.report.escape import visible
+from holdfast.core.report.words import accepted_by_finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,9 @@ def _cases(item: ModelReport, report: AuditReport | GateReport) -> list[_Case]:
         )
         for result in item.results
     ]
-    return checks + ([_rule(item, rule) for rule in _rules(item)] if isinstance(report, GateReport) else _found(item))
+    return checks + (
+        [_rule(item, rule, report) for rule in _rules(item)] if isinstance(report, GateReport) else _found(item)
+    )
 
 
 def _rules(item: ModelReport) -> Iterable[str]:
@@ -58,7 +61,7 @@ def _rules(item: ModelReport) -> Iterable[str]:
     return dict.fromkeys((*item.rules, *(reason.rule for reason in item.reasons)))
 
 
-def _rule(item: ModelReport, rule: str) -> _Case:
+def _rule(item: ModelReport, rule: str, report: GateReport) -> _Case:
     reasons = [reason for reason in item.of_rule(rule) if reason.verdict is not Verdict.PASSED]
     group = f"{item.model}.rules"
     if not reasons:
@@ -66,10 +69,19 @@ def _rule(item: ModelReport, rule: str) -> _Case:
     worst = Verdict.worst(reason.verdict for reason in reasons)
     decisive = [reason for reason in reasons if reason.verdict is worst]
     if worst is Verdict.FAILED:
+        if (said := _let_pass(item, rule, report)) is not None:
+            return _Case(group, rule, 0.0, "skipped", f"accepted: {said}", "\n".join(_lines(reasons)))
         outcome = "failure"
     else:
         outcome = "error" if any(reason.blocking for reason in decisive) else "skipped"
     return _Case(group, rule, 0.0, outcome, decisive[0].why, "\n".join(_lines(reasons)))
+
+
+def _let_pass(item: ModelReport, rule: str, report: GateReport) -> str | None:
+    """Who lets a failed rule pass; None where one of its findings, or the rule itself, is not accepted."""
+    accepted = accepted_by_finding(report)
+    found = [accepted.get((item.model, one.fingerprint)) for one in item.findings if one.rule == rule]
+    return "; ".join(str(said) for said in found) if found and None not in found else None
 
 
 def _lines(reasons: Iterable[Reason]) -> Iterable[str]:

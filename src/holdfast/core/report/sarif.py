@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from holdfast import __version__
 from holdfast.core.domain import Finding, JSONValue, Reason, Severity, Technique, Verdict, digest, to_iso
 from holdfast.core.report.documents import AuditReport, FileRow, GateReport, ModelReport, Report, ScanReport
 from holdfast.core.report.escape import uri, visible
+from holdfast.core.report.words import accepted_by_finding
 
 SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_RESULTS: Final = 25_000
@@ -48,6 +49,8 @@ class _Result:
     technique: str | None = None
     open: bool = False
     properties: tuple[tuple[str, JSONValue], ...] = ()
+    accepted: str | None = None
+    """Who lets it pass, and until when."""
 
 
 def to_sarif(report: Report) -> str:
@@ -91,9 +94,12 @@ def _results(report: Report) -> Iterable[_Result]:
     if isinstance(report, ScanReport):
         yield from (_of_file(row) for row in report.files if row.verdict != "clean")
         return
+    accepted = accepted_by_finding(report) if isinstance(report, GateReport) else {}
     for item in report.models:
         fixes = {reason.rule: reason.fix for reason in item.reasons}
-        yield from (_of_finding(item, found, fixes.get(found.rule, "")) for found in item.findings)
+        for found in item.findings:
+            result = _of_finding(item, found, fixes.get(found.rule, ""))
+            yield replace(result, accepted=accepted.get((item.model, found.fingerprint)))
         if isinstance(report, GateReport):
             unknown = [reason for reason in item.reasons if reason.verdict is Verdict.UNKNOWN]
             yield from (_of_reason(item, reason) for reason in unknown)
@@ -204,6 +210,10 @@ def _result(one: _Result, index: int) -> dict[str, JSONValue]:
         },
         "properties": {name: visible(item) if isinstance(item, str) else item for name, item in one.properties},
     }
+    if one.accepted is not None:
+        value["suppressions"] = [
+            {"kind": "external", "status": "accepted", "justification": visible(one.accepted, MAX_TEXT)}
+        ]
     if one.beside:
         value["relatedLocations"] = [_location(one.beside, None)]
     return value

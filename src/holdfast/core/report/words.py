@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 
 from holdfast.core.domain import Measurement, Reason, Verdict, to_iso
-from holdfast.core.report.documents import AuditReport, CheckResult, GateReport
+from holdfast.core.report.documents import AcceptedFinding, AuditReport, CheckResult, GateReport
 from holdfast.core.report.escape import visible
 
 SHOWN_FACTS = 3
@@ -74,11 +74,16 @@ def size(count: int) -> str:
 
 def accepted_lines(report: GateReport) -> list[str]:
     """Who lets which finding pass, and until when."""
-    return [
-        f"accepted  {item.model} {item.rule}: {item.owner} owns the risk, {item.approver} approved it, "
-        f"until {_seconds(item.until)}"
-        for item in report.accepted
-    ]
+    return [f"accepted  {item.model} {item.rule}: {_accepted(item)}" for item in report.accepted]
+
+
+def accepted_by_finding(report: GateReport) -> dict[tuple[str, str], str]:
+    """The same by model and fingerprint."""
+    return {(item.model, item.fingerprint): _accepted(item) for item in report.accepted}
+
+
+def _accepted(item: AcceptedFinding) -> str:
+    return f"{item.owner} owns the risk, {item.approver} approved it, until {_seconds(item.until)}"
 
 
 def moment(report: AuditReport | GateReport) -> str:
