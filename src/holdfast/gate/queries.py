@@ -14,37 +14,65 @@ from holdfast.gate.decide import Decision
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a model stands at a moment: its last judgement until then, and whether that still holds."""
+    """Where a model stands at a moment: the judgements of what serves and of the version asked for last."""
 
     model: str
     as_of: datetime
-    judgement: Judgement | None
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """The one that counts: the worst; of equals the newest."""
+        order = list(Verdict)
+        return max(
+            self.judgements, key=lambda item: (order.index(self._verdict(item)), item.as_of, item.key), default=None
+        )
 
     @property
     def expired(self) -> bool:
-        """Whether the judgement's time is over."""
-        until = None if self.judgement is None else self.judgement.valid_until
-        return until is not None and self.as_of >= until
+        """Whether the time of the judgement that counts is over."""
+        return self.judgement is not None and self._expired(self.judgement)
 
     @property
     def verdict(self) -> Verdict:
         """Unknown where nothing was judged. What passed and has expired is unknown again; what failed stays failed."""
-        if self.judgement is None:
-            return Verdict.UNKNOWN
-        return Verdict.worst([self.judgement.verdict, Verdict.UNKNOWN if self.expired else Verdict.PASSED])
+        return Verdict.worst(self._verdict(item) for item in self.judgements)
+
+    def _verdict(self, judgement: Judgement) -> Verdict:
+        return Verdict.worst([judgement.verdict, Verdict.UNKNOWN if self._expired(judgement) else Verdict.PASSED])
+
+    def _expired(self, judgement: Judgement) -> bool:
+        return judgement.valid_until is not None and self.as_of >= judgement.valid_until
 
 
 def standing(tx: Transaction, model: str, as_of: datetime, *, version: str | None = None) -> Standing:
     """Where a model, or one version of it, stands."""
-    return Standing(model, as_of, tx.judgements.as_of(model, as_of, version))
+    if version is None:
+        return Standing(model, as_of, tuple(tx.judgements.held(model, as_of)))
+    judgement = tx.judgements.as_of(model, as_of, version)
+    return Standing(model, as_of, () if judgement is None else (judgement,))
 
 
 def standings(tx: Transaction, as_of: datetime, models: Iterable[str] | None = None) -> tuple[Standing, ...]:
     """Where the named models stand, or all that are registered, worst first."""
     names = [model.name for model in tx.models.all()] if models is None else list(models)
     order = list(Verdict)
-    found = [standing(tx, name, as_of) for name in names]
+    found = _now(tx, as_of, names) if as_of >= tx.now else [standing(tx, name, as_of) for name in names]
     return tuple(sorted(found, key=lambda item: (-order.index(item.verdict), item.model)))
+
+
+def _now(tx: Transaction, as_of: datetime, names: Sequence[str]) -> list[Standing]:
+    """All at once, where nobody asks about the past."""
+    current = tx.judgements.currents(names)
+    stand = tx.judgements.standing_now((name, version) for name, found in current.items() for version in found)
+    return [
+        Standing(
+            name,
+            as_of,
+            tuple(stand[name, version][0] for version in sorted(current.get(name, ())) if (name, version) in stand),
+        )
+        for name in names
+    ]
 
 
 def report(decision: Decision, audit: AuditReport) -> GateReport:

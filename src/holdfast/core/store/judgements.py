@@ -11,7 +11,8 @@ from sqlalchemy import Row, Select, insert, select
 
 from holdfast.core.domain import Judgement, Status, Verdict
 from holdfast.core.store.codec import decode, encode
-from holdfast.core.store.projections import Entry, project_judgements
+from holdfast.core.store.inputs import Inputs
+from holdfast.core.store.projections import Entry, asked_last, project_judgements, serving_at
 from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import deployed, judgements, observation_targets, observations, standings
 
@@ -24,16 +25,6 @@ class Standing:
     blocks: bool
     as_of: datetime
     valid_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """What a judgement was made from, besides policy and intelligence: enough to judge the same again later."""
-
-    kinds: tuple[str, ...] = ()
-    observations: tuple[str, ...] = ()
-    attempts: tuple[str, ...] = ()
-    """Observation keys: of what was seen, and of what failed to be."""
 
 
 class Judgements:
@@ -74,7 +65,7 @@ class Judgements:
         rows = []
         for sequence, (judgement, inputs) in zip(sequences, made, strict=True):
             checks = measured.get((judgement.model, judgement.version), frozenset())
-            entries.append(Entry(sequence, judgement, checks, now))
+            entries.append(Entry(sequence, judgement, checks, now, inputs.asked))
             rows.append(_row(entries[-1], inputs))
         for chunk in chunks(rows):
             self._sql.execute(insert(judgements), list(chunk))
@@ -90,15 +81,8 @@ class Judgements:
         return Inputs() if body is None else decode(body, Inputs)
 
     def current(self, model: str) -> list[str]:
-        """The versions that matter: those deployed anywhere, and the one judged last."""
-        serving = self._sql.scalars(select(deployed.c.version).where(deployed.c.model == model).distinct())
-        newest = (
-            select(standings.c.version)
-            .where(standings.c.model == model)
-            .order_by(standings.c.effective_at.desc(), standings.c.sequence.desc())
-            .limit(1)
-        )
-        return sorted({*serving, *self._sql.scalars(newest)})
+        """The versions that matter: those deployed anywhere, and the one asked for last."""
+        return sorted(self.currents([model]).get(model, ()))
 
     def currents(self, models: Iterable[str] | None = None) -> dict[str, frozenset[str]]:
         """`current` of all models that were judged or serve, or of the given ones, by name."""
@@ -106,12 +90,7 @@ class Judgements:
         found: dict[str, set[str]] = {}
         for row in self._places(select(deployed.c.model, deployed.c.version), deployed.c.model, wanted):
             found.setdefault(row.model, set()).add(row.version)
-        columns = (standings.c.model, standings.c.version, standings.c.effective_at, standings.c.sequence)
-        newest: dict[str, tuple[datetime, int, str]] = {}
-        for row in self._places(select(*columns), standings.c.model, wanted):
-            mine = (row.effective_at, row.sequence, row.version)
-            newest[row.model] = max(newest.get(row.model, mine), mine)
-        for model, (_, _, version) in newest.items():
+        for model, version in asked_last(self._places(select(standings), standings.c.model, wanted)).items():
             found.setdefault(model, set()).add(version)
         return {model: frozenset(versions) for model, versions in found.items()}
 
@@ -164,6 +143,18 @@ class Judgements:
         if known_at is not None:
             query = query.where(judgements.c.recorded_at <= known_at)
         return self._newest(query)
+
+    def held(self, model: str, moment: datetime) -> list[Judgement]:
+        """The judgements by which a model stood at `moment`: of what served, and of the version asked for last."""
+        query = (
+            select(judgements.c.version, judgements.c.inputs)
+            .where(judgements.c.model == model, judgements.c.effective_at <= moment)
+            .order_by(judgements.c.effective_at, judgements.c.sequence)
+        )
+        asked = [row.version for row in self._sql.execute(query) if decode(row.inputs, Inputs).asked]
+        versions = {*asked[-1:], *serving_at(self._session, model, moment)}
+        found = [self.as_of(model, moment, version) for version in sorted(versions)]
+        return [item for item in found if item is not None]
 
     def history(self, model: str) -> list[Judgement]:
         """Every judgement of a model, in the order they were recorded."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, delete, select, update
@@ -17,6 +17,7 @@ from sqlalchemy import Row, Select, bindparam, delete, select, update
 from holdfast.core.domain import Finding, Judgement, Verdict
 from holdfast.core.store.codec import decode, encode
 from holdfast.core.store.findings import FindingState
+from holdfast.core.store.inputs import Inputs
 from holdfast.core.store.session import Session, chunks
 from holdfast.core.store.tables import deployed, deployments, findings, judgements, models, occurrences, standings
 
@@ -42,6 +43,7 @@ class Entry:
     judgement: Judgement
     measured: frozenset[str]
     recorded_at: datetime
+    asked: bool = True
 
     @property
     def place(self) -> tuple[str, str]:
@@ -55,7 +57,11 @@ class Entry:
     def of(cls, row: Row[Any]) -> Entry:
         """Read a row."""
         measured = frozenset(decode(row.measured, list[str]))
-        return cls(row.sequence, decode(row.body, Judgement), measured, row.recorded_at)
+        asked = decode(row.inputs, Inputs).asked
+        return cls(row.sequence, decode(row.body, Judgement), measured, row.recorded_at, asked)
+
+
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def project_deployment(session: Session, row: Row[Any]) -> None:
@@ -79,23 +85,23 @@ def project_judgements(session: Session, entries: Sequence[Entry]) -> None:
     """Take rows of `judgements`, one per model: each counts where it is of no earlier moment than its version had."""
     assert len({entry.judgement.model for entry in entries}) == len(entries), "a model's rows follow one another"
     since = _since(session, entries)
-    counted = [one for one in entries if one.place not in since or since[one.place] <= one.judgement.as_of]
-    _stand(session, counted)
+    counted = [one for one in entries if one.place not in since or since[one.place].effective_at <= one.judgement.as_of]
+    _stand(session, counted, since)
     _occur(session, counted)
     _derive(session, {one.judgement.model: one.recorded_at for one in counted}, {one.sequence: one for one in counted})
 
 
-def _since(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, str], datetime]:
-    """The moments by which versions of these models stand so far."""
-    found: dict[tuple[str, str], datetime] = {}
+def _since(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, str], Row[Any]]:
+    """Since when versions of these models stand as they do, and when they were asked for last."""
+    found: dict[tuple[str, str], Row[Any]] = {}
     for chunk in chunks(entry.judgement.model for entry in entries):
-        query = select(standings.c.model, standings.c.version, standings.c.effective_at)
+        query = select(standings.c.model, standings.c.version, standings.c.effective_at, standings.c.asked_at)
         for row in session.connection.execute(query.where(standings.c.model.in_(chunk))):
-            found[row.model, row.version] = row.effective_at
+            found[row.model, row.version] = row
     return found
 
 
-def _stand(session: Session, entries: Sequence[Entry]) -> None:
+def _stand(session: Session, entries: Sequence[Entry], before: Mapping[tuple[str, str], Row[Any]]) -> None:
     rows = (
         {
             "model": entry.judgement.model,
@@ -105,10 +111,30 @@ def _stand(session: Session, entries: Sequence[Entry]) -> None:
             "blocks": entry.judgement.blocks,
             "effective_at": entry.judgement.as_of,
             "valid_until": entry.judgement.valid_until,
+            "asked_at": entry.judgement.as_of if entry.asked else getattr(before.get(entry.place), "asked_at", None),
         }
         for entry in entries
     )
     session.put_all(standings, rows)
+
+
+def asked_last(rows: Iterable[Row[Any]]) -> dict[str, str]:
+    """Of rows of `standings`, per model, the version that somebody asked for last."""
+    newest: dict[str, tuple[datetime, datetime, int, str]] = {}
+    for row in rows:
+        mine = (row.asked_at or EVER, row.effective_at, row.sequence, row.version)
+        newest[row.model] = max(newest.get(row.model, mine), mine)
+    return {model: version for model, (_, _, _, version) in newest.items()}
+
+
+def serving_at(session: Session, model: str, moment: datetime) -> list[str]:
+    """The versions that served at a moment, in whichever environment."""
+    query = (
+        select(deployments.c.environment, deployments.c.version)
+        .where(deployments.c.model == model, deployments.c.effective_at <= moment)
+        .order_by(deployments.c.effective_at, deployments.c.sequence)
+    )
+    return sorted({row.environment: row.version for row in session.connection.execute(query)}.values())
 
 
 def rebuild(session: Session) -> int:
@@ -219,19 +245,15 @@ def _state(row: Row[Any], sights: list[_Sight | None]) -> FindingState:
 
 
 def _relevant(session: Session, models: Iterable[str]) -> dict[str, list[str]]:
-    """The deployed versions of each model; where there is none, the version judged last."""
+    """The deployed versions of each model; where there is none, the version asked for last."""
     found: dict[str, set[str]] = {}
-    newest: dict[str, tuple[datetime, int, str]] = {}
+    last: dict[str, str] = {}
     for chunk in chunks(models):
         serving = select(deployed.c.model, deployed.c.version).where(deployed.c.model.in_(chunk))
         for row in session.connection.execute(serving):
             found.setdefault(row.model, set()).add(row.version)
-        columns = (standings.c.model, standings.c.version, standings.c.effective_at, standings.c.sequence)
-        for stands in session.connection.execute(select(*columns).where(standings.c.model.in_(chunk))):
-            mine = (stands.effective_at, stands.sequence, stands.version)
-            newest[stands.model] = max(newest.get(stands.model, mine), mine)
-    last = {model: {version} for model, (_, _, version) in newest.items()}
-    return {model: sorted(found.get(model, last.get(model, set()))) for model in models}
+        last.update(asked_last(session.connection.execute(select(standings).where(standings.c.model.in_(chunk)))))
+    return {model: sorted(found.get(model, {last[model]} if model in last else set())) for model in models}
 
 
 def _sights(
@@ -253,7 +275,8 @@ def _sights(
 
 
 def _bodies() -> Select[Any]:
-    return select(judgements.c.sequence, judgements.c.body, judgements.c.measured, judgements.c.recorded_at)
+    columns = ("sequence", "body", "measured", "recorded_at", "inputs")
+    return select(*(judgements.c[name] for name in columns))
 
 
 def _sight_of(judgement: Judgement, measured: frozenset[str]) -> _Sight:

@@ -144,6 +144,7 @@ standings = Table(
     Column("blocks", Boolean, nullable=False),
     moment("effective_at"),
     moment("valid_until", nullable=True),
+    moment("asked_at", nullable=True),
 )
 
 findings = Table(
