@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
+import multiprocessing
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -59,23 +56,15 @@ def test_a_receiver_that_is_gone_for_ten_minutes_gets_everything_afterwards(lite
         assert receiver.ids == ids
 
 
-COUNT = 30
-KILLS = 3
+COUNT = 40
+KILLS = 8
 
-SENDER = """\
-from pathlib import Path
-from holdfast.core.domain.intelligence import Tlp
-from holdfast.core.store import Store
-from holdfast.respond.delivery import deliver
-from holdfast.respond.interface import Outlet
-from holdfast.respond.sinks.webhook import Webhook, WebhookOptions
-options = WebhookOptions(url="http://127.0.0.1:{port}/", secret_env="HOOK_SECRET", plain_http=True)
-outlet = Outlet("soc", "webhook", Tlp.AMBER, Webhook(options, Path()))
-store = Store.open(None, Path({home!r}))
-print("ready", flush=True)
-while True:
-    deliver(store, [outlet], lease_s=0.2)
-"""
+
+def send_for_ever(home: Path, port: int) -> None:
+    """A sender of its own store, until it is killed."""
+    store = Store.open(None, home)
+    while True:
+        deliver(store, [hook(port)], lease_s=0.2)
 
 
 def test_killed_senders_lose_nothing_and_doubles_carry_the_same_id(tmp_path: Path) -> None:
@@ -89,11 +78,8 @@ def test_killed_senders_lose_nothing_and_doubles_carry_the_same_id(tmp_path: Pat
             handler.end_headers()  # type: ignore[attr-defined]
 
         receiver.answer = slowly
-        script = SENDER.format(home=str(home), port=receiver.port)
-        kills = 0
         for turn in range(KILLS):
-            _run_and_kill(script, receiver, after=len(receiver.got) + 4, delay_s=0.004 * turn)
-            kills += 1
+            kill_amid(home, receiver, after=len(receiver.got) + 3, delay_s=0.003 * turn)
         for _ in range(200):
             deliver(store, [hook(receiver.port)], lease_s=0.2)
             with store.reading() as tx:
@@ -105,7 +91,7 @@ def test_killed_senders_lose_nothing_and_doubles_carry_the_same_id(tmp_path: Pat
         assert set(seen) == wanted
         remembered = list(dict.fromkeys(seen))
         assert len(remembered) == COUNT, "a receiver that remembers ids has each notice once"
-        assert len(seen) <= COUNT + kills
+        assert len(seen) <= COUNT + KILLS
         bodies = {item["id"]: json.dumps(item, sort_keys=True) for item in receiver.bodies}
         assert all(json.dumps(item, sort_keys=True) == bodies[item["id"]] for item in receiver.bodies)
 
@@ -122,18 +108,14 @@ def _filled(home: Path) -> Store:
     return store
 
 
-def _run_and_kill(script: str, receiver: HttpReceiver, *, after: int, delay_s: float) -> None:
-    """Start a sender and kill it once the receiver has `after` requests, a little later each time."""
-    sender = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, env=dict(os.environ))
-    try:
-        assert sender.stdout is not None
-        assert sender.stdout.readline() == b"ready\n"
-        ends = time.monotonic() + 20
-        while len(receiver.got) < after and time.monotonic() < ends:
-            time.sleep(0.001)
-        time.sleep(delay_s)
-    finally:
-        sender.send_signal(signal.SIGKILL)
-        sender.wait()
-        if sender.stdout is not None:
-            sender.stdout.close()
+def kill_amid(home: Path, receiver: HttpReceiver, *, after: int, delay_s: float) -> None:
+    """Start a sender and kill it when the receiver has `after` requests, a little later each time."""
+    sender = multiprocessing.get_context("fork").Process(target=send_for_ever, args=(home, receiver.port), daemon=True)
+    sender.start()
+    ends = time.monotonic() + 10
+    while len(receiver.got) < after and time.monotonic() < ends:
+        time.sleep(0.001)
+    time.sleep(delay_s)
+    sender.kill()
+    sender.join()
+    sender.close()
