@@ -6,7 +6,8 @@ JSON goes through msgspec with a typed decoder: as fast as pyarrow.json when col
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -123,9 +124,7 @@ def _table(events: Sequence[Event], settings: WatchSettings) -> pa.Table:
     if 8 * len(events) * (len(names) + 14) > settings.max_unpacked_bytes:
         raise too_large(f"{len(events):,} events of {len(names):,} features")
     columns = {name: _column(name, events, kind) for name, kind in {**REQUIRED, **OPTIONAL}.items()}
-    rows = [event.features for event in events]
-    features = [_feature(name, rows) for name in names]
-    struct = pa.StructArray.from_arrays(features, names=list(names)) if names else pa.array(rows, pa.struct([]))
+    struct = _struct([event.features for event in events], names)
     table = pa.table({**columns, "features": struct})
     check_size(table, settings)
     return table
@@ -139,13 +138,24 @@ def _column(name: str, events: Sequence[Event], kind: pa.DataType) -> pa.Array:
         raise refused([_misfit(name, values, kind, fault)]) from None
 
 
+def _struct(rows: Sequence[dict[str, Value]], names: Iterable[str]) -> pa.Array:
+    """The features of all rows: at once where each is of one kind, else column by column."""
+    firsts = {name: next((row[name] for row in rows if row.get(name) is not None), None) for name in names}
+    kinds = {name: TEXT if isinstance(first, str) else NUMBER for name, first in firsts.items()}
+    if not any(isinstance(first, bool) for first in firsts.values()):
+        with suppress(pa.ArrowException, UnicodeEncodeError, OverflowError):
+            return pa.array(rows, pa.struct(list(kinds.items())))
+    columns = [_feature(name, rows) for name in kinds]
+    return pa.StructArray.from_arrays(columns, names=list(kinds))
+
+
 def _feature(name: str, rows: Sequence[dict[str, Value]]) -> pa.Array:
     """One feature: text where its first value is text, else numbers."""
     values = [row.get(name) for row in rows]
     first = next((value for value in values if value is not None), None)
     kind = TEXT if isinstance(first, str) else NUMBER
     try:
-        if isinstance(first, bool) or kind == NUMBER:
+        if kind == NUMBER:
             values = [float(value) if isinstance(value, bool) else value for value in values]
         return pa.array(values, kind)
     except (pa.ArrowException, UnicodeEncodeError, OverflowError) as fault:

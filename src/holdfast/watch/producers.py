@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from holdfast.core.domain import to_iso
 from holdfast.core.store.producers import Key, Missing, ProducerRow
@@ -26,6 +27,9 @@ Run = tuple[int, int]
 def tally(events: pa.Table) -> dict[Key, list[Run]]:
     """The runs of numbers of each producer and epoch in a batch."""
     columns = events.select(["producer", "epoch", "sequence"])
+    producers, epochs = pc.unique(columns["producer"]), pc.unique(columns["epoch"])
+    if len(producers) == len(epochs) == 1:
+        return {(producers[0].as_py(), epochs[0].as_py()): runs_of(columns["sequence"].to_numpy())}
     grouped = columns.group_by(["producer", "epoch"]).aggregate([("sequence", "list")])
     found: dict[Key, list[Run]] = {}
     for position in range(grouped.num_rows):
@@ -36,6 +40,8 @@ def tally(events: pa.Table) -> dict[Key, list[Run]]:
 
 def runs_of(numbers: Any) -> list[Run]:
     """Consecutive numbers as runs, in order."""
+    if len(numbers) and int(numbers[-1]) - int(numbers[0]) == len(numbers) - 1 and (np.diff(numbers) == 1).all():
+        return [(int(numbers[0]), int(numbers[-1]))]
     ordered = np.unique(numbers)
     breaks = np.nonzero(np.diff(ordered) != 1)[0]
     firsts = ordered[np.concatenate([[0], breaks + 1])]

@@ -6,6 +6,7 @@ categories, null for what is missing (NaN becomes null). Readers take a column t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -196,10 +197,13 @@ def _features(table: pa.Table) -> dict[str, pa.Array]:
 
 def _missing(column: pa.Array) -> pa.Array:
     """NaN says missing in most libraries; here null does."""
-    if column.type != NUMBER or not len(column):
+    if column.type != NUMBER:
         return column
-    nan = pc.is_nan(column)
-    return pc.if_else(nan, pa.scalar(None, NUMBER), column) if pc.any(nan).as_py() else column
+    # One NaN makes the sum NaN (so do infinities of both signs); most columns have neither.
+    total = pc.sum(column).as_py()
+    if total is None or not math.isnan(total):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, NUMBER), column)
 
 
 def _cast(name: str, column: Any, kind: Any) -> pa.Array:

@@ -30,7 +30,7 @@ class WatchSettings(BaseSettings):
     group_wait_ms: float = Field(2.0, ge=0, le=1000, description="How long a small request waits for company.")
     pack_bytes: int = Field(128 * MIB, ge=MIB, description="Size at which a pack file is closed and the next begun.")
     repeat_horizon: int = Field(
-        32_000_000, ge=1000, le=1_000_000_000, description="Newest events among which a repeated id is noticed."
+        16_000_000, ge=1000, le=1_000_000_000, description="Newest events among which a repeated id is noticed."
     )
     seal_segments: int = Field(256, ge=1, le=5000, description="Segments that one ledger entry speaks of, at most.")
     seal_s: float = Field(60.0, gt=0, description="Seconds after which the ledger speaks of new segments.")
