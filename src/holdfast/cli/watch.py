@@ -13,6 +13,7 @@ from holdfast.cli.moment import Moment
 from holdfast.cli.output import Form, Output, as_json, output_options, table
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import VerbGroup, verb
+from holdfast.cli.watch_alerts import COMMANDS
 from holdfast.cli.workplace import settings_options
 from holdfast.core.domain.clock import to_iso
 from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, ConfigError
@@ -245,5 +246,5 @@ def _settings() -> WatchSettings:
         ) from None
 
 
-for _verb in (ingest, events, gaps, verify, expire):
+for _verb in (ingest, events, gaps, verify, expire, *COMMANDS):
     command.add_command(_verb)

@@ -298,6 +298,13 @@ def unpack(data: bytes) -> dict[str, State]:
     return {name: State.decode(part) for name, part in parts.items()}
 
 
+def of_model(table: pa.Table, model: str) -> pa.Table:
+    """The events of one model among those of many."""
+    import pyarrow.compute as pc
+
+    return table.filter(pc.equal(table["model"], model))
+
+
 def replay(tables: Iterable[pa.Table], context: Context) -> Found:
     """A back-test: what would have been raised over these events of one model. Nothing is kept."""
     lane, found = Lane(context, start_all(context)), Found()

@@ -133,6 +133,12 @@ def _surprise(count: float, usual: float) -> float:
 
 
 @compiled
+def _excess(total: float, usual: float) -> float:
+    """Events come in series; what they usually are says less about their noise than with people."""
+    return (total - usual) / np.sqrt(1.0 + usual / 20.0)
+
+
+@compiled
 def _learn(bounds: Any, at: int, value: float, learning: bool) -> None:
     """Raise what was the greatest benign value: at once while learning, afterwards a little at a time, and not far."""
     peak = bounds[PEAK, at]
@@ -150,8 +156,8 @@ START, LEARNING, HALF_LIFE = range(3)
 PEAK, FROZEN, FLOOR = range(3)
 """Lines of `bounds`: the greatest benign value, the same when learning ended, the least bound."""
 SEEN = np.dtype([("strength", "<f8"), ("kind", "<i8"), ("family", "<i8"), ("parent", "<i8")])
-"""Per event: the greatest ratio to a bound and which statistic that is, its family, and the number of an earlier event
-of other people in the same cell (NOTHING where there is none)."""
+"""Per event: the greatest ratio to a bound and which statistic that is, its family, and the number of the event that it
+most likely derives from (NOTHING where there is none)."""
 
 
 @compiled
@@ -160,7 +166,7 @@ def _enter(slots: Any, groups: Any, keys: Any, scratch: Any, when: Any) -> tuple
     sums, sizes, places = scratch
     now, person, half_life, patience = when
     count = sizes.size
-    best, root, before = 1.0, now, NOTHING
+    best, root, before = 1.05, now, NOTHING
     for table in range(groups.size):
         places[table] = NOTHING
         if keys[table] == 0:
@@ -168,17 +174,15 @@ def _enter(slots: Any, groups: Any, keys: Any, scratch: Any, when: Any) -> tuple
         at = _slot(slots[table], keys[table], now, half_life)
         slot, group = slots[table, at], groups[table]
         places[table] = at
-        others = slot.one != 0 and slot.one != person  # noqa: PLR1714 - compiled code has no mixed tuples
         _visit(slot, person, now, half_life, patience)
-        surprise = _surprise(slot.count, slot.usual)
+        surprise, excess = _surprise(slot.count, slot.usual), _excess(slot.total, slot.usual_total)
         for sum_of in (group, count - 1):
             sums[sum_of] += surprise
-            sums[count + sum_of] += _surprise(slot.total, slot.usual_total)
+            sums[count + sum_of] += excess
             sizes[sum_of] += 1.0
-        if slot.parent != now and surprise > best and group < count - 2:
-            best, root = surprise, np.int64(slot.family)
-        if others:
-            before = max(before, np.int64(slot.parent))
+        likely = surprise + 0.1 * excess
+        if slot.parent != now and likely > best and group < count - 2:
+            best, root, before = likely, np.int64(slot.family), np.int64(slot.parent)
     return root, before
 
 
@@ -234,7 +238,7 @@ def watch_cells(
             size = sizes[statistic % count]
             values[statistic] = sums[statistic] / size if size > 0 else 0.0
         values[2 * count] = _surprise(family.count, family.usual)
-        values[2 * count + 1] = _surprise(family.total, family.usual_total)
+        values[2 * count + 1] = _excess(family.total, family.usual_total)
         event = seen[row]
         event.family, event.parent = root, before
         _judge(values, bounds, now, np.int64(numbers[LEARNING]), event)

@@ -15,11 +15,21 @@ from numpy.typing import NDArray
 from holdfast.watch.kernels.cells import WAYS, compiled
 
 CLIENT = np.dtype(
-    [("key", "<u8"), ("last", "<u4"), ("n", "<f4"), ("hits", "<f4"), ("sum", "<f4"), ("one", "<u8"), ("two", "<u8")]
+    [
+        ("key", "<u8"),
+        ("last", "<u4"),
+        ("n", "<f4"),
+        ("hits", "<f4"),
+        ("sum", "<f4"),
+        ("prior", "<f4"),
+        ("one", "<u8"),
+        ("two", "<u8"),
+    ]
 )
 SKIP = 2
 """The mark of an event that says nothing either way."""
 MEMORY = 2_000.0
+KNOWN = 10.0
 YOUNG = 20.0
 CALM = 0.2
 """Clients above this rate say nothing of what is usual among others."""
@@ -28,7 +38,7 @@ TRIED, HITS, SUM, PEAK, FROZEN, POOL_TRIED, POOL_HITS = range(7)
 
 
 @compiled
-def _client(clients: Any, key: int, now: int) -> int:
+def _client(clients: Any, key: int, now: int, prior: float) -> int:
     mask = np.uint64(clients.size // WAYS - 1)
     base = np.int64((key ^ (key >> np.uint64(31))) & mask) * WAYS
     worst, least = base, np.inf
@@ -40,7 +50,8 @@ def _client(clients: Any, key: int, now: int) -> int:
         if worth < least:
             worst, least = at, worth
     slot = clients[worst]
-    slot.key, slot.last, slot.n, slot.hits, slot.sum, slot.one, slot.two = key, np.uint32(now), 0.0, 0.0, 0.0, 0, 0
+    slot.key, slot.last, slot.prior, slot.one, slot.two = key, np.uint32(now), prior, 0, 0
+    slot.n, slot.hits, slot.sum = 0.0, 0.0, 0.0
     return worst
 
 
@@ -75,7 +86,7 @@ def _pool(numbers: Any, hit: bool, floor: float) -> float:
 def _take(slot: Any, numbers: Any, hit: bool, settings: Any) -> float:
     """Take a mark of one client; gives the rate that was usual for it before."""
     everybody = _everybody(numbers[HITS], numbers[TRIED], settings[FLOOR])
-    usual = (settings[PRIOR] * everybody + slot.hits) / (settings[PRIOR] + slot.n)
+    usual = (slot.prior * everybody + slot.hits) / (slot.prior + slot.n)
     usual = min(usual * 1.25, 0.95)
     slot.sum = _step(slot.sum, hit, usual, max(settings[ALARMING], min(0.97, 1.5 * usual)))
     if usual < CALM:
@@ -101,7 +112,9 @@ def watch_rates(clients: Any, numbers: Any, keys: Any, people: Any, marks: Any, 
         found[row, 0], found[row, 1] = 0.0, 0.0
         if marks[row] == SKIP:
             continue
-        slot = clients[_client(clients, keys[row], now)]
+        learning = now <= settings[LEARNING]
+        # What a client does while detectors learn is its habit; of a later one that has yet to be seen.
+        slot = clients[_client(clients, keys[row], now, KNOWN if learning else settings[PRIOR])]
         person = people[row]
         if person != 0 and person in (slot.one, slot.two):
             continue
@@ -111,7 +124,6 @@ def watch_rates(clients: Any, numbers: Any, keys: Any, people: Any, marks: Any, 
         shared = _pool(numbers, hit, settings[FLOOR]) if young else 0.0
         factor = 1.2 + 0.45 * np.sqrt(10_000.0 / max(now, 10_000))
         bound = max(settings[LEAST], factor * numbers[PEAK])
-        learning = now <= settings[LEARNING]
         if not learning:
             found[row, 0], found[row, 1] = slot.sum / bound, shared / bound
         if slot.n >= 2.0 * YOUNG and usual < CALM:
