@@ -36,8 +36,9 @@ class Engine:
     def drain(self, *, turns: int = 10_000) -> int:
         """Answer messages until none is open that can be answered now. Returns how many were."""
         done = 0
-        while done < turns and (answered := self._batch()):
-            done += answered
+        while done < turns and (messages := self._batch()):
+            # What fails is put off into the future, so it does not come back here, and the others get their turn.
+            done += sum(self._answer(message) for message in messages)
         return done
 
     def tick(self) -> int:
@@ -53,15 +54,14 @@ class Engine:
         with self.store.reading() as tx:
             return tx.outbox.failing(STUCK_AFTER)
 
-    def _batch(self) -> int:
+    def _batch(self) -> list[Message]:
         topics = list(reactions())
         with self.store.reading() as tx:
             if not tx.outbox.waiting(topics):
-                return 0
-        messages = self.store.run(
+                return []
+        return self.store.run(
             lambda tx: tx.outbox.claim_batch(self.owner, topics=topics, limit=BATCH, ttl_s=LEASE_S)
         )
-        return sum(self._answer(message) for message in messages)
 
     def _answer(self, message: Message) -> bool:
         try:
