@@ -65,8 +65,8 @@ def fresh_store(home: Path, clock: FrozenClock, database: str | None = None) -> 
 class Scene:
     """One store, one clock, and the loop turned by hand."""
 
-    def __init__(self, home: Path, database: str | None = None) -> None:
-        self.clock = FrozenClock(START)
+    def __init__(self, home: Path, database: str | None = None, start: datetime = START) -> None:
+        self.clock = FrozenClock(start)
         self.store = fresh_store(home, self.clock, database)
         self.response: Response = observing()
         self.engine = Engine(
