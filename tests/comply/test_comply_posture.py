@@ -247,7 +247,8 @@ def test_incidents_start_clocks_that_reports_stop(bank: Bank) -> None:
     bank.tell("incident.opened", body, "inc_1")
     bank.settle()
     assert state(bank, "DORA", "17(2)") is State.AWAITING
-    assert state(bank, "DORA", "19(4)(a)") is State.SATISFIED
+    assert state(bank, "DORA", "19(4)(a)") is State.AWAITING
+    assert "nobody has said whether" in why(bank, "DORA", "19(4)(a)")
     bank.pass_time(hours=2)
     bank.tell("incident.classified", {**body, "as": "major"}, "inc_1")
     bank.settle()

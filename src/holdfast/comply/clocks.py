@@ -7,7 +7,7 @@ whether that was read. Moments are UTC. A duty that has not started has no due t
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,6 +21,8 @@ from holdfast.core.domain import to_iso
 from holdfast.core.policy.duration import parse_duration
 
 MAJOR: Final = "major"
+HARMLESS: Final = ("false-alarm",)
+MINOR: Final = ("minor", *HARMLESS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +170,21 @@ def _timer(clock: Clock, incident: Incident, as_of: datetime, made: Mapping[str,
 
 def _concerns(clock: Clock, incident: Incident) -> bool:
     if clock.only is None:
-        return True
+        return incident.classified_as not in HARMLESS
     return incident.major_at is not None if clock.only == MAJOR else clock.only in incident.grave
+
+
+def open_cases(incident: Incident, regime: str, said: Collection[str]) -> tuple[str, ...]:
+    """Which special cases of a regime nobody has spoken about yet, of an incident that may be grave.
+
+    `said` are the cases that somebody has affirmed or denied. A regime that asks for `major` is settled by classifying.
+    """
+    wanted = {clock.only for clock in CLOCKS if clock.regime == regime and clock.only is not None}
+    if MAJOR in wanted:
+        return () if incident.classified_at is not None else (MAJOR,)
+    if incident.classified_as in MINOR:
+        return ()
+    return tuple(sorted(wanted - set(said)))
 
 
 def _start(after: str, incident: Incident, made: Mapping[str, datetime]) -> datetime | None:

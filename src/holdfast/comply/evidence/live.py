@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from holdfast.comply.clocks import CLOCKS, Incident, Timer, timers
+from holdfast.comply.clocks import CLOCKS, Incident, Timer, open_cases, timers
 from holdfast.comply.evidence.answer import Answer, age_words, weigh
 from holdfast.comply.evidence.books import ModelBooks, entry_evidence
 from holdfast.comply.evidence.kinds import Asked, evidence
@@ -69,9 +70,14 @@ def incident(asked: Asked) -> Answer:
     if asked.theme == "register":
         return _register(asked, happened)
     due = [(one, timer) for one in happened for timer in _timers(asked, one)]
-    if not due:
-        return Answer(asked.query, State.NOT_APPLICABLE, "no recorded incident starts this clock")
-    return _clocked(asked, due)
+    if due:
+        return _clocked(asked, due)
+    for opened, one in happened:
+        if open_ := open_cases(one, asked.theme, cases(asked.books, one.aware_at)):
+            words = f"nobody has said whether the incident known since {to_iso(one.aware_at)} is {' or '.join(open_)}"
+            said = entry_evidence(opened, asked.query, words, subject=asked.books.model.name)
+            return Answer(asked.query, State.AWAITING, words, (said,), one.aware_at)
+    return Answer(asked.query, State.NOT_APPLICABLE, "no recorded incident starts this clock")
 
 
 def incidents(books: ModelBooks) -> list[tuple[Entry, Incident]]:
@@ -82,7 +88,21 @@ def incidents(books: ModelBooks) -> list[tuple[Entry, Incident]]:
         if entry.kind == "incident.classified":
             known = known.classified(str(entry.body.get("as", "")), entry.recorded_at)
         found[entry.about] = (opened, known)
-    return list(found.values())
+    return [(opened, replace(known, grave=_grave(books, known))) for opened, known in found.values()]
+
+
+def _grave(books: ModelBooks, incident: Incident) -> frozenset[str]:
+    return frozenset(case for case, holds in cases(books, incident.aware_at).items() if holds)
+
+
+def cases(books: ModelBooks, aware_at: datetime) -> dict[str, bool]:
+    """What people said of special cases since then: `register:incident-serious` and the like, affirmed or refused."""
+    return {
+        said.theme.removeprefix("incident-"): said.holds
+        for said in books.books.attestations
+        if said.kind == "register" and said.theme.startswith("incident-") and said.effective_at >= aware_at
+        if said.model in (None, books.model.name)
+    }
 
 
 def _register(asked: Asked, happened: list[tuple[Entry, Incident]]) -> Answer:

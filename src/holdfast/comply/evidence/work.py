@@ -21,8 +21,11 @@ def backlog(asked: Asked) -> Answer:
     books, as_of = asked.books, asked.books.books.as_of
     if asked.theme == "exceptions":
         return _exceptions(asked)
-    found = [_item(books, item) for item in books.items]
-    if not found and books.judgement is not None and not books.judgement.findings:
+    if books.items:
+        # Due dates are the measure of age here; an item that waits in time is looked after.
+        return weigh(asked.query, [_item(books, item) for item in books.items], as_of=as_of, fresh=None, lacking="")
+    found = []
+    if books.judgement is not None and not books.judgement.findings:
         found = [books.judged(asked.query, "no finding on the version in service: nothing to close", supports=True)]
     lacking = (
         "findings are not in the backlog" if books.judgement is not None else "the model was not judged until then"
@@ -44,9 +47,7 @@ def _item(books: ModelBooks, item: BacklogItem) -> Evidence:
         )
     entry = books.books.newest_about(item.id)
     recorded, leaf = (at, None) if entry is None else (entry.recorded_at, entry.leaf)
-    # An item that waits in time is looked after today; a date of its own would make it stale by waiting.
-    dated = at if item.state is ItemState.PROVEN else as_of
-    return Evidence("backlog:closure", books.model.name, words[:400], holds, dated, recorded, item.id, leaf)
+    return Evidence("backlog:closure", books.model.name, words[:400], holds, at, recorded, item.id, leaf)
 
 
 def _exceptions(asked: Asked) -> Answer:
