@@ -11,17 +11,25 @@ from pathlib import Path
 from time import monotonic
 
 from holdfast.app import Holdfast
+from holdfast.core.contract import Contract
 from holdfast.core.domain import Fact, Measurement, ModelVersion, Observation, Recorded, digest, digest_bytes, to_iso
 from holdfast.core.domain.access import Role, Scope
 from holdfast.core.domain.alert import Alert, Campaign, Evidence, campaign_id
+from holdfast.core.domain.claim import Ceiling
+from holdfast.core.domain.intelligence import Feed, Tlp
 from holdfast.core.domain.severity import Severity
 from holdfast.core.domain.topics import ALERT
 from holdfast.core.policy import Policy, Snapshot, Subject, judge
 from holdfast.core.settings import Settings
 from holdfast.core.store import Transaction
+from holdfast.intel.importer import run_import
+from holdfast.intel.register import register
 from holdfast.loop.docket import deployed_baseline, inputs_of
 from holdfast.loop.on_observation import keep
 from holdfast.server.auth.entry import add_token, add_user
+from holdfast.watch.intake import Intake
+from holdfast.watch.parse import read_ndjson
+from holdfast.watch.pipeline import Pipeline
 
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 PASSWORD = "correct horse battery staple"
@@ -206,6 +214,7 @@ def estate(folder: Path, database: str | None = None) -> Iterator[Estate]:
         holdfast.settle()
         alerts = [raise_alert(holdfast, "card-fraud", "c-1041"), raise_alert(holdfast, "churn", "partner-7")]
         holdfast.settle()
+        import_feed(holdfast, folder)
         clock.advance(timedelta(minutes=40))
         tokens = holdfast.store.run(_people)
         yield Estate(holdfast, clock, tokens, tuple(alerts))
@@ -223,3 +232,56 @@ def _people(tx: Transaction) -> dict[str, str]:
     lender = add_user(tx, "lender", Role.ANALYST, ("lending",))
     found["lending"] = add_token(tx, lender, "one unit", (Scope.WRITE,))[1]
     return found
+
+
+OSV = {
+    "schema_version": "1.6.0",
+    "id": "GHSA-aaaa-bbbb-cccc",
+    "aliases": ["CVE-2026-0001"],
+    "modified": "2026-01-05T08:00:00Z",
+    "summary": "leftpadder runs what its padding names",
+    "severity": [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}],
+    "affected": [
+        {
+            "package": {"ecosystem": "PyPI", "name": "leftpadder"},
+            "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "1.3.0"}]}],
+        }
+    ],
+}
+
+
+def import_feed(holdfast: Holdfast, folder: Path, name: str = "pypa", trust: int = 90) -> None:
+    """Register a feed of one advisory that hits `churn`, and read it."""
+    file = folder / f"{name}.json"
+    file.write_text(json.dumps(OSV))
+    feed = Feed(name, "osv", str(file), trust, Ceiling.BLOCK_NEW, Tlp.GREEN, timedelta(days=1))
+    holdfast.store.run(lambda tx: register(tx, feed))
+    run_import(holdfast.store, name)
+    holdfast.settle()
+
+
+def send_traffic(holdfast: Holdfast, model: str = "credit-default", hours: int = 30) -> None:
+    """Hours of ordinary events, kept by the intake and read by detection."""
+    contract = Contract.parse(
+        "version: 1\nsubject: null\nscale: train-range\n"
+        "features:\n  amount: {type: number, min: 0, max: 5000, move: never}\n"
+    )
+    now = holdfast.clock()
+    rows = [
+        {
+            "event_id": f"{model}-{hour}-{number}",
+            "time": to_iso(now - timedelta(hours=hours - hour, minutes=number % 50)),
+            "model": model,
+            "client": f"branch-{number % 7}",
+            "features": {"amount": float((hour * 37 + number * 113) % 4900)},
+            "score": ((hour * 13 + number * 29) % 100) / 100,
+            "producer": "branches",
+            "epoch": 0,
+            "sequence": hour * 100 + number,
+        }
+        for hour in range(hours)
+        for number in range(18 + (hour * 7) % 23)
+    ]
+    with Intake(holdfast.store) as intake:
+        intake.append(read_ndjson("".join(json.dumps(row) + "\n" for row in rows).encode(), intake.settings))
+    Pipeline(holdfast.store, lambda name: contract if name == model else None).step()

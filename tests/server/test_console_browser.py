@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import REPO, missing
-from console_estate import PASSWORD, raise_alert
+from console_estate import PASSWORD, raise_alert, send_traffic
 
 pytestmark = pytest.mark.browser
 
@@ -56,7 +56,8 @@ def stage(bench: Any) -> Any:
 
 
 def furnish(bench: Any) -> None:
-    """A planned sprint and a running piece of work, through the API like anybody else."""
+    """A day of traffic, a planned sprint and a running piece of work."""
+    send_traffic(bench.estate.holdfast)
     with bench.client("lead") as client:
         day = bench.estate.clock().date()
         form = {
@@ -78,6 +79,7 @@ def addresses(bench: Any) -> dict[str, str]:
     """Every kind of page, by a name for its picture."""
     with bench.estate.holdfast.store.reading() as tx:
         item, sprint = tx.backlog.as_of(tx.now)[0].id, tx.sprints.all()[0].id
+        advisory = tx.intel.recent(1, None)[0]
     return {
         "posture": "/posture",
         "posture-as-of": "/posture?as_of=2026-01-05T09:30:00Z",
@@ -92,6 +94,7 @@ def addresses(bench: Any) -> dict[str, str]:
         "sprints": "/backlog/sprints",
         "sprint": f"/backlog/sprints/{sprint}",
         "intel": "/intel",
+        "intel-item": f"/intel/items/{advisory}",
         "respond": "/respond",
         "comply": "/comply",
         "framework": "/comply/DORA",

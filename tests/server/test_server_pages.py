@@ -22,13 +22,13 @@ def filled(served: Any, path: str) -> str:
     """A declared path with names that exist in the estate."""
     with served.estate.holdfast.store.reading() as tx:
         item = tx.backlog.as_of(tx.now)[0].id
-        sprints = tx.sprints.all()
+        sprints, advisory = tx.sprints.all(), tx.intel.recent(1, None)[0]
     values = {
         "/estate/models/{name}": {"name": "card-fraud"},
         "/watch/alerts/{id}": {"id": served.estate.alerts[0]},
         "/backlog/items/{id}": {"id": item},
         "/backlog/sprints/{id}": {"id": sprints[0].id if sprints else "none"},
-        "/intel/items/{id}": {"id": "none"},
+        "/intel/items/{id}": {"id": advisory},
         "/ledger/leaves/{index}": {"index": "3"},
         "/comply/{framework}": {"framework": "DORA"},
         "/comply/{framework}/{ref}": {"framework": "DORA", "ref": "25(1)"},
@@ -36,7 +36,7 @@ def filled(served: Any, path: str) -> str:
     return path.format(**values.get(path, {}))
 
 
-EMPTY = {"/backlog/sprints/{id}", "/intel/items/{id}"}
+EMPTY = {"/backlog/sprints/{id}"}
 """Pages of things that this estate has none of."""
 
 

@@ -28,7 +28,7 @@ NAVIGATION: Final = (
 )
 
 _ID: Final = re.compile(r"\b([a-z]{3}_[0-9a-f]{8})[0-9a-f]{16,}")
-_DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{56}")
+_DIGEST: Final = re.compile(r"(sha256:[0-9a-f]{8})[0-9a-f]{5,56}")
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
@@ -50,6 +50,7 @@ def environment() -> Environment:
     made.globals["navigation"] = NAVIGATION
     made.filters.update(
         time=time,
+        when=when,
         day=day,
         age=age,
         short=short,
@@ -77,6 +78,14 @@ def time(moment: datetime | None) -> Markup:
     if moment is None:
         return Markup('<span class="none">–</span>')
     text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return Markup('<time datetime="{}">{} UTC</time>').format(to_iso(moment), text)
+
+
+def when(moment: datetime | None) -> Markup:
+    """A UTC moment, to the minute: for lists."""
+    if moment is None:
+        return time(None)
+    text = moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
     return Markup('<time datetime="{}">{} UTC</time>').format(to_iso(moment), text)
 
 

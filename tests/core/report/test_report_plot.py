@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -94,3 +95,21 @@ def test_ticks_are_round_ordered_and_inside(low: float, span: float) -> None:
     assert found == sorted(found)
     slack = span * 1e-6 + abs(low) * 1e-9
     assert all(low - slack <= value <= low + span + slack for value in found)
+
+
+def test_a_themed_plot_takes_the_colours_of_its_page() -> None:
+    hostile = Plot('"#1d4e89"', 'fill="#1d4e89"', "x", "y", "line", (Series("s", ((0, 1), (1, 2))),), limit=("l", 1.5))
+    themed = hostile.svg(themed=True)
+    assert re.search(r'(fill|stroke)="#', themed) is None
+    assert "var(--plot-1)" in themed
+    assert "var(--plot-limit)" in themed
+    assert "#1d4e89" in themed, "words stay as they are"
+    assert hostile.svg() == hostile.svg(themed=False)
+
+
+def test_labels_of_many_bars_do_not_lie_over_each_other() -> None:
+    points = tuple((float(number), 1.0) for number in range(20))
+    labels = tuple(f"{number / 20:.2f}" for number in range(20))
+    drawn = Plot("many", "bars", "x", "y", "bars", (Series("s", points),), labels=labels).svg()
+    assert drawn.count(">0.00<") == 1
+    assert 5 <= sum(drawn.count(f">{label}<") for label in labels) < 20

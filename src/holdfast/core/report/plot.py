@@ -28,6 +28,8 @@ _VARIABLES: Final = {
     "#8a1c1c": "--plot-limit",
     **{ink: f"--plot-{number}" for number, ink in enumerate(_INKS, 1)},
 }
+LETTER: Final = 6.5
+"""About the width of a letter at the size of labels."""
 MAX_SERIES: Final = 4
 MAX_POINTS: Final = 2_000
 
@@ -157,8 +159,17 @@ def _axes(plot: Plot, frame: _Frame) -> Iterable[str]:
 
 def _marks(plot: Plot, frame: _Frame) -> Iterable[tuple[float, str]]:
     if plot.kind == "bars":
-        return [(frame.x(number), words) for number, words in enumerate(plot.labels) if number <= frame.high_x]
+        shown = [(frame.x(number), words) for number, words in enumerate(plot.labels) if number <= frame.high_x]
+        return shown[:: _stride(shown)]
     return [(frame.x(value), f"{value:g}") for value in ticks(frame.low_x, frame.high_x)]
+
+
+def _stride(marks: Sequence[tuple[float, str]]) -> int:
+    """Every how many-th label is written, so that none lies over the next."""
+    if len(marks) < 2:
+        return 1
+    longest = max(min(len(words), 14) for _, words in marks)
+    return max(1, math.ceil((longest * LETTER + LETTER) / (marks[1][0] - marks[0][0])))
 
 
 def _limit(plot: Plot, frame: _Frame) -> Iterable[str]:

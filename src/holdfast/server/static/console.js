@@ -1,4 +1,5 @@
-// The little that forms need: no second click on the way, and the browser's own zone is never sent.
+// The little that pages need: no second click while a form is on its way, and the current section in sight.
+document.querySelector("nav [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.dataset.sent) {
