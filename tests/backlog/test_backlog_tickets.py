@@ -17,7 +17,7 @@ import pytest
 
 from holdfast.backlog.interface import ASKS, TRACKERS, Draft, Remote, TrackerError, block, merged
 from holdfast.backlog.lifecycle import claim, person, start
-from holdfast.backlog.tickets import connect, disconnect, exchange
+from holdfast.backlog.tickets import Exchanger, connect, disconnect, exchange
 from holdfast.backlog.trackers.rest import RestTracker, rest
 from holdfast.core.domain.backlog import BacklogItem, ItemState, Step, TrackerLink
 from holdfast.core.errors import UsageError
@@ -185,6 +185,23 @@ def test_a_tracker_that_is_down_loses_nothing(shown: tuple[Estate, IssueServer])
     assert issue(server)["state"] == "open"
 
 
+def test_in_the_background_it_sends_at_once_and_hears_now_and_then(shown: tuple[Estate, IssueServer]) -> None:
+    estate, server = shown
+    work = Exchanger(estate.store, ENVIRON)
+    assert work() == 1
+    asked = len(server.rows("SELECT * FROM requests"))
+    server.edit(issue(server)["number"], state="closed")
+    assert work() == 0
+    assert len(server.rows("SELECT * FROM requests")) == asked, "nothing waits and it is not time to ask"
+    estate.later(seconds=30)
+    assert work() == 1
+    assert estate.item().state is ItemState.CLAIMED
+    server.broken = 500
+    estate.later(seconds=30)
+    with pytest.raises(TrackerError):
+        work()
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -246,6 +263,25 @@ def test_what_people_wrote_around_our_text_stays() -> None:
     assert merged("", "new") == block("new")
 
 
+def test_many_at_once_make_one_ticket_each(tmp_path: Path, tracker_server: IssueServer) -> None:
+    with Store.open(None, tmp_path / "state") as store:
+        estate = Estate(store, store.clock)  # type: ignore[arg-type]
+        estate.model()
+        estate.see("evasion.search", success=0.5)
+        estate.judge(*(finding(location=f"place {number}") for number in range(5)))
+        estate.do(lambda tx: connect(tx, link(tracker_server), "ana"))
+        for item in estate.do(lambda tx: tx.backlog.all()):
+            estate.do(lambda tx, held=item: start(tx, held, "ana"))
+        threads = [threading.Thread(target=exchange, args=(store, ENVIRON)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert exchange(store, ENVIRON).faults == ()
+        assert estate.do(lambda tx: tx.outbox.waiting(["tracker.gh"])) == 0
+    assert len(tracker_server.rows("SELECT * FROM issues")) == 5
+
+
 CHILD = """
 import sys
 from pathlib import Path
@@ -269,7 +305,7 @@ def test_kill_9_at_any_moment_doubles_no_ticket_and_loses_none(tmp_path: Path, t
         estate.judge(*found)
         estate.do(lambda tx: connect(tx, link(tracker_server), "ana"))
         items = [estate.item(one) for one in found]
-        for kill in range(4):
+        for kill in range(3):
             with subprocess.Popen([sys.executable, "-c", CHILD, str(home), TOKEN], stdout=subprocess.PIPE) as child:
                 assert child.stdout is not None
                 child.stdout.readline()

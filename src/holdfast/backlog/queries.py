@@ -219,9 +219,10 @@ def item_view(tx: Transaction, item: str, now: datetime | None = None) -> ItemVi
         occurrences=tuple(
             OccurrenceRow(one.version, one.present, one.version == serving, one.first_at, one.last_at)
             for one in tx.findings.occurrences(found.fingerprint)
+            if one.first_at <= moment
         ),
         alerts=tuple(alert.id for alert in alerts_of(tx, found.fingerprint)),
-        acceptances=tuple(tx.acceptances.of_item(found.id)),
+        acceptances=tuple(one for one in tx.acceptances.of_item(found.id) if one.requested_at <= moment),
         proof=_proof(found, entries),
         tickets=tuple(TicketRow(one.tracker, one.number, one.url, one.closed) for one in tx.tickets.of_item(found.id)),
         leaves=tuple(tx.intents.about(found.id)),

@@ -10,7 +10,8 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,12 +20,16 @@ from holdfast.backlog.lifecycle import claim, person, record
 from holdfast.core.domain import to_iso
 from holdfast.core.domain.backlog import BacklogItem, Entry, ItemState, Step, Ticket, TrackerLink
 from holdfast.core.domain.topics import TRACKER
-from holdfast.core.errors import UsageError
+from holdfast.core.errors import HoldfastError, UsageError
 from holdfast.core.report.escape import markdown, visible
 from holdfast.core.store import Message, Store, Transaction, new_owner
 
-BATCH: Final = 50
+BATCH: Final = 20
+MOST: Final = 10_000
+HEAR_EVERY: Final = timedelta(seconds=30)
 LEASE_S: Final = 60.0
+HELD_S: Final = 300.0
+"""For how long a tracker is one process's; more than all requests for one ticket may take."""
 LONGEST_WAIT_S: Final = 600.0
 TRIES: Final = 4
 """How often an update is tried anew when somebody else was faster."""
@@ -42,7 +47,7 @@ class Exchanged:
 
     sent: int = 0
     heard: int = 0
-    faults: tuple[TrackerError, ...] = ()
+    faults: tuple[HoldfastError, ...] = ()
 
     def __add__(self, other: Exchanged) -> Exchanged:
         return Exchanged(self.sent + other.sent, self.heard + other.heard, self.faults + other.faults)
@@ -110,36 +115,86 @@ def _wrong(link: TrackerLink) -> str | None:
     return None
 
 
-def exchange(store: Store, environ: Mapping[str, str] = os.environ, *, lease_s: float = LEASE_S) -> Exchanged:
-    """Send what waits to every tracker, and hear what changed there. What fails is tried again at a later call."""
+def exchange(
+    store: Store,
+    environ: Mapping[str, str] = os.environ,
+    *,
+    lease_s: float = LEASE_S,
+    hearing: bool = True,
+    most: int = MOST,
+) -> Exchanged:
+    """Send what waits to every tracker (`most` each), and hear what changed there. What fails is tried again.
+
+    One process at a time speaks with a tracker: two that look for the same ticket at once would both make it.
+    """
     with store.reading() as tx:
-        links = tx.tickets.links()
+        links = [link for link in tx.tickets.links() if hearing or tx.outbox.waiting([topic(link)])]
     done = Exchanged()
     for link in links:
-        try:
-            with closing(TRACKERS.get(link.kind)(link, environ)) as made:
-                sent = deliver(store, link, made, lease_s=lease_s)
-                done += sent if sent.faults else sent + hear(store, link, made)
-        except TrackerError as fault:
-            done += Exchanged(faults=(fault,))
+        done += _exchange(store, link, environ, lease_s=lease_s, hearing=hearing, most=most)
     return done
 
 
-def deliver(store: Store, link: TrackerLink, made: Tracker, *, lease_s: float = LEASE_S) -> Exchanged:
+def _exchange(
+    store: Store, link: TrackerLink, environ: Mapping[str, str], *, lease_s: float, hearing: bool, most: int
+) -> Exchanged:
+    owner = new_owner()
+    if not store.run(lambda tx: tx.leases.claim(topic(link), owner, HELD_S)):
+        return Exchanged()
+    try:
+        with closing(TRACKERS.get(link.kind)(link, environ)) as made:
+            sent = deliver(store, link, made, owner, lease_s=lease_s, most=most)
+            return sent if sent.faults or not hearing else sent + hear(store, link, made)
+    except (TrackerError, UsageError) as fault:
+        return Exchanged(faults=(fault,))
+    finally:
+        store.run(lambda tx: tx.leases.release(topic(link), owner))
+
+
+@dataclass
+class Exchanger:
+    """Exchanging as background work: sends soon, a batch at a time, and hears now and then."""
+
+    store: Store
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
+    _heard_at: datetime | None = None
+
+    def __call__(self) -> int:
+        """One round; how much went over. Raises TrackerError where a tracker failed, after all had their turn."""
+        now = self.store.clock()
+        due = self._heard_at is None or now >= self._heard_at + HEAR_EVERY
+        done = exchange(self.store, self.environ, hearing=due, most=BATCH)
+        if due:
+            self._heard_at = now
+        if done.faults:
+            raise done.faults[0]
+        return done.sent + done.heard
+
+
+def deliver(
+    store: Store, link: TrackerLink, made: Tracker, owner: str, *, lease_s: float = LEASE_S, most: int = MOST
+) -> Exchanged:
     """Send what waits for one tracker, oldest first. After a fault the rest waits too, as the tracker is down."""
-    owner, sent = new_owner(), 0
-    while True:
-        batch = store.run(lambda tx: tx.outbox.claim_batch(owner, topics=[topic(link)], limit=BATCH, ttl_s=lease_s))
-        for place, message in enumerate(batch):
-            try:
-                _send(store, link, made, message)
-            except TrackerError as fault:
-                _put_back(store, batch[place:], owner)
-                return Exchanged(sent, faults=(fault,))
-            store.run(lambda tx, done=message: tx.outbox.ack([done.sequence]))  # type: ignore[misc]
-            sent += 1
-        if not batch:
+    for sent in range(most):
+        message = store.run(lambda tx: _next(tx, link, owner, lease_s))
+        if message is None:
             return Exchanged(sent)
+        try:
+            _send(store, link, made, message)
+        except TrackerError as fault:
+            wait_s = min(LONGEST_WAIT_S, 2.0**message.deliveries)
+            store.run(lambda tx, held=message, s=wait_s: tx.outbox.postpone(held.sequence, owner, s))  # type: ignore[misc]
+            return Exchanged(sent, faults=(fault,))
+        store.run(lambda tx, done=message: tx.outbox.ack([done.sequence]))  # type: ignore[misc]
+    return Exchanged(most)
+
+
+def _next(tx: Transaction, link: TrackerLink, owner: str, lease_s: float) -> Message | None:
+    """The next message, while the tracker is still this process's to speak with."""
+    if not tx.leases.renew(topic(link), owner, HELD_S):
+        return None
+    batch = tx.outbox.claim_batch(owner, topics=[topic(link)], limit=1, ttl_s=lease_s)
+    return batch[0] if batch else None
 
 
 def hear(store: Store, link: TrackerLink, made: Tracker) -> Exchanged:
@@ -247,11 +302,3 @@ def _asked(tx: Transaction, item: BacklogItem, actor: str) -> bool:
 
 def _ticket(link: TrackerLink, item: str, remote: Remote) -> Ticket:
     return Ticket(link.name, item, remote.number, remote.version, remote.closed, remote.url)
-
-
-def _put_back(store: Store, messages: list[Message], owner: str) -> None:
-    def work(tx: Transaction) -> None:
-        for message in messages:
-            tx.outbox.postpone(message.sequence, owner, min(LONGEST_WAIT_S, 2.0**message.deliveries))
-
-    store.run(work)
