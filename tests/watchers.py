@@ -1,4 +1,4 @@
-"""Traffic for tests of detection: honest events of a simulated bank, and campaigns among them, scored without a model."""
+"""Traffic for tests of detection: honest events of a simulated bank, and searches among them, without a model."""
 
 from __future__ import annotations
 

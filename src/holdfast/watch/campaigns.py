@@ -47,15 +47,17 @@ def gather(live: Sequence[Campaign], signals: Iterable[Signal], now: datetime | 
     changed: dict[str, None] = {}
     ended: list[Campaign] = []
     for signal in signals:
-        home = next((item for item in going.values() if _belongs(item, signal)), None)
-        if home is not None and signal.at - home.last_at > PAUSE:
-            ended.append(going.pop(home.id))
-            home = None
+        kin = [item for item in going.values() if _belongs(item, signal)]
+        over = [item for item in kin if signal.at - item.last_at > PAUSE]
+        ended += [going.pop(item.id) for item in over]
+        # The same entity says more than the same client, who may well do two things at once.
+        near = sorted((item for item in kin if item.id in going), key=lambda item: signal.entity not in item.entities)
+        home = near[0] if near else None
         joined = _begin(signal) if home is None else _join(home, signal)
         going[joined.id] = joined
         changed[joined.id] = None
-    over = [item for item in going.values() if now is not None and now - item.last_at > PAUSE]
-    ended += [going.pop(item.id) for item in over]
+    silent = [item for item in going.values() if now is not None and now - item.last_at > PAUSE]
+    ended += [going.pop(item.id) for item in silent]
     return Gathered(tuple(going.values()), tuple(going[name] for name in changed if name in going), tuple(ended))
 
 
