@@ -96,7 +96,7 @@ FEEDS: Final[Registry[FeedKind]] = Registry("feed reader", "holdfast.feeds", _lo
 
 
 def feed(kind: str, *, says: str, gives: Iterable[str]) -> Callable[[FeedReader], FeedReader]:
-    """Register a reader under a name that `holdfast intel add --kind` takes."""
+    """Register a reader under the name by which feeds of its format are added."""
 
     def register(read: FeedReader) -> FeedReader:
         FEEDS.add(kind, FeedKind(kind, says, frozenset(gives), read))
