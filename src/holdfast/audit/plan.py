@@ -57,6 +57,7 @@ def _can_apply(check: Check[Any], parts: Parts) -> bool:
     present |= {"train_data", "test_data"} if parts.train is not None else set()
     present |= {"contract"} if parts.contract is not None else set()
     present |= {"lock"} if parts.lock is not None else set()
+    present |= {"endpoint"} if parts.endpoint is not None else set()
     return set(check.needs) <= present
 
 
@@ -77,6 +78,8 @@ def _work(
         made_from["isolation"] = parts.isolation
     if parts.period is not None:
         made_from["period"] = parts.period
+    if "endpoint" in check.needs:
+        made_from["live_period"] = parts.live_period
     origin = CHECKS.origin(check.id)
     if origin is not None:
         made_from["plugin"] = [origin.distribution, origin.version, origin.digest]
@@ -86,6 +89,9 @@ def _work(
 def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONValue]:
     found: dict[str, JSONValue] = {}
     for need in check.needs:
+        if need == "endpoint":
+            found[need] = _address(parts, hashes)
+            continue
         role = _NEEDS_OF_ROLE.get(need, need)
         found[need] = hashes.get(role) or hashes["train"]
     if {"train_data", "test_data", "model"} & set(check.needs):
@@ -94,6 +100,13 @@ def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONVa
         task = parts.model.task
         found["task"] = [task.kind, task.positive, task.harm.from_class, task.harm.to_class, task.threshold]
     return found
+
+
+def _address(parts: Parts, hashes: Hashes) -> JSONValue:
+    """An endpoint as far as it can be known: its address, how to speak to it, and what a row looks like."""
+    assert parts.endpoint is not None, "planned only where there is one"
+    place = parts.endpoint
+    return [place.url, place.protocol, place.bearer_env is not None, hashes.get("contract")]
 
 
 @cache

@@ -13,7 +13,7 @@ from holdfast.audit.interface import CHECKS
 from holdfast.audit.plan import Work, plan
 from holdfast.audit.pool import Pool
 from holdfast.audit.reconcile import Reconciler, Result, Watcher
-from holdfast.audit.target import Parts
+from holdfast.audit.target import EndpointParts, Parts
 from holdfast.core.contract import Contract
 from holdfast.core.domain.clock import Clock
 from holdfast.core.domain.model import ModelVersion
@@ -26,6 +26,10 @@ from holdfast.estate.manifest import Subject
 
 if TYPE_CHECKING:
     from holdfast.core.store import Store
+
+
+LIVE_RESULTS_AGE = timedelta(days=7)
+"""How long what was seen of a live endpoint is taken for true, where the policy does not say less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class Auditor:
             runtime=subject.runtime,
             isolation=self.isolation(subject),
             period=self.period(subject),
+            endpoint=_endpoint(subject),
+            live_period=period_at(self.clock(), LIVE_RESULTS_AGE),
         )
 
     def _reconcile(
@@ -142,6 +148,13 @@ class Auditor:
             plugins=self.settings.plugins,
         ) as pool:
             return Reconciler(self.store, pool, self.clock, retry=retry, watch=watch).run(works)
+
+
+def _endpoint(subject: Subject) -> EndpointParts | None:
+    entry = subject.entry.endpoint
+    if entry is None:
+        return None
+    return EndpointParts(entry.url, entry.protocol, None if entry.auth is None else entry.auth.bearer_env)
 
 
 def period_at(moment: datetime, age: timedelta | None) -> int | None:

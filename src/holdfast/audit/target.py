@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointParts:
+    """Where a model answers; `bearer_env` names the environment variable that holds the token."""
+
+    url: str
+    protocol: str
+    bearer_env: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """Where a model's parts lie; plain values, so that they can cross to a worker."""
 
@@ -46,6 +55,9 @@ class Parts:
     isolation: str = "reduced"
     period: int | None = None
     """Number of the span of time in which results are measured anew; None where the policy lets them grow old."""
+    endpoint: EndpointParts | None = None
+    live_period: int | None = None
+    """The same for what no digest can know: the endpoint behind an address changes while the address stays."""
 
 
 class Target:
@@ -97,6 +109,12 @@ class Target:
                 code="HF-DAT-021",
             )
         return values.astype(np.float64).astype(np.int64)
+
+    @property
+    def endpoint(self) -> EndpointParts:
+        """Where the model answers; a check that needs it is planned only where there is one."""
+        assert self.parts.endpoint is not None, "planned without an endpoint"
+        return self.parts.endpoint
 
     @cached_property
     def contract(self) -> Contract:

@@ -5,8 +5,9 @@ A check imports what it works with when it runs: planning must not pay for numpy
 
 from holdfast.audit.checks.data import contract, profile
 from holdfast.audit.checks.deps import advisories
+from holdfast.audit.checks.endpoint import hygiene
 from holdfast.audit.checks.evasion import search
 from holdfast.audit.checks.quality import performance
 from holdfast.audit.checks.scan import artifact
 
-__all__ = ["advisories", "artifact", "contract", "performance", "profile", "search"]
+__all__ = ["advisories", "artifact", "contract", "hygiene", "performance", "profile", "search"]
