@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -213,3 +214,17 @@ def test_the_modes_of_installation_playbook_and_step_all_have_to_agree(lite: Sce
     alert = lite.alert()
     [run] = lite.store.run(lambda tx: respond(tx, alert, observing, 100))
     assert not run.enforced(run.orders[0])
+
+
+def test_capture_reads_what_the_view_gives(lite: Scene) -> None:
+    """The view is the answer of the server; the monitor's own reader has to understand it."""
+    from holdfast.watch.directives import parse
+
+    lite.model()
+    answer(lite, lite.alert(), playbook("own", THROTTLE))
+    with lite.store.reading() as tx:
+        view = directives_view(tx, tx.now, "card-fraud")
+        [read] = parse(json.dumps(view.to_json()).encode())
+        [meant] = tx.claims.effects()
+    assert (read.action.value, read.client, read.enforce, read.until) == ("throttle", "c1", True, meant.until)
+    assert read.body["per_minute"] == 30
