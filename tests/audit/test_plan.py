@@ -11,7 +11,7 @@ import pytest
 from holdfast.audit import plan as plan_module
 from holdfast.audit.interface import CHECKS
 from holdfast.audit.plan import applies, plan
-from holdfast.audit.target import Parts
+from holdfast.audit.target import EndpointParts, Parts
 from holdfast.core.domain.model import Harm, Model, Task
 from holdfast.core.domain.severity import Tier
 
@@ -25,10 +25,11 @@ PARTS = Parts(
     label="y",
     contract=Path("contract.yaml"),
     lock=Path("requirements.lock"),
+    endpoint=EndpointParts("https://models.bank.example/m", "json", "TOKEN"),
 )
 RUNS_THE_MODEL = {"evasion.search", "quality.performance"}
 READS_DATA = {"data.contract", "data.profile", *RUNS_THE_MODEL}
-READS_CONTRACT = {"data.contract", "evasion.search"}
+READS_CONTRACT = {"data.contract", "endpoint.hygiene", "evasion.search"}
 
 
 def libraries(_: Path | None) -> Mapping[str, str]:
@@ -103,3 +104,22 @@ def test_a_check_for_trees_does_not_apply_to_an_opaque_model() -> None:
     assert applies("evasion.search", ["tree"])
     assert not applies("evasion.search", ["opaque"])
     assert applies("scan.artifact", [])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(PARTS, live_period=2),
+        replace(PARTS, endpoint=EndpointParts("https://models.bank.example/n", "json", "TOKEN")),
+        replace(PARTS, endpoint=EndpointParts("https://models.bank.example/m", "open-inference-v2", "TOKEN")),
+        replace(PARTS, endpoint=EndpointParts("https://models.bank.example/m", "json")),
+    ],
+)
+def test_only_the_checks_of_an_endpoint_know_its_address_and_age(changed: Parts) -> None:
+    before, after = keys(), keys(changed)
+    assert {check for check in before if before[check] != after[check]} == {"endpoint.hygiene"}
+
+
+def test_the_name_of_the_token_is_no_part_of_a_key() -> None:
+    other = replace(PARTS, endpoint=EndpointParts("https://models.bank.example/m", "json", "OTHER"))
+    assert keys(other) == keys()

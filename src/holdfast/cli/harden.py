@@ -139,7 +139,7 @@ def _text(made: Hardened, view: HardeningView) -> str:
 def _points(view: HardeningView) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     run = view.run
     head = ("CANDIDATE", "RECIPE", "ROBUST RECALL", "PROVEN", "AUC LOST", "KEPT")
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for point in run.points:
         box = point.figures.at(run.linf)
         word = "kept" if point.number == run.chosen else ("" if point.allowed else "costs too much")

@@ -77,7 +77,8 @@ class Judge:
     def _sample(self, caught: Bools) -> Integers:
         places = np.flatnonzero(self.cases)
         among_cases = np.flatnonzero(caught[places])
-        return places[np.sort(np.random.default_rng(self._seed).permutation(among_cases)[: self._rows])]
+        chosen: Integers = places[np.sort(np.random.default_rng(self._seed).permutation(among_cases)[: self._rows])]
+        return chosen
 
     def _attack(self, target: TreeTarget, rows: Floats) -> tuple[Floats, Floats, Floats]:
         if not len(rows):

@@ -131,8 +131,7 @@ class LightGBM:
             "num_threads": threads(len(X)),
             "verbose": -1,
         }
-        names = list(self.names) or "auto"
-        rows = lightgbm.Dataset(X[:, self.order], y, weight=weights, feature_name=names)
+        rows = lightgbm.Dataset(X[:, self.order], y, weight=weights, feature_name=list(self.names) or "auto")
         return LightGBMFitted(self, lightgbm.train(settings, rows, growth.trees))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from holdfast.core.domain.ids import digest
+from holdfast.core.domain.ids import JSONValue, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ class Hardening:
     @property
     def id(self) -> str:
         """The same run on the same inputs is the same run, however often it is made."""
-        tried = [[point.recipe, dict(point.params)] for point in self.points]
-        cause = [self.model, self.source, self.seed, self.linf, self.max_auc_loss, tried, dict(self.made_from)]
-        return "hrd_" + digest([*cause, self.version]).removeprefix("sha256:")[:32]
+        tried: list[JSONValue] = [[point.recipe, dict(point.params)] for point in self.points]
+        cause: list[JSONValue] = [self.model, self.source, self.seed, self.linf, self.max_auc_loss, self.version]
+        return "hrd_" + digest([*cause, tried, dict(self.made_from)]).removeprefix("sha256:")[:32]
 
     @property
     def after(self) -> HardeningFigures | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Speaker:
         yield "huge numbers", _json(_tensor([1, width], [1e308] * width)), False
 
 
-def _tensor(shape: list[int], data: list[object] | list[float]) -> dict[str, object]:
+def _tensor(shape: list[int], data: Sequence[float | str]) -> dict[str, object]:
     return {"inputs": [{"name": "input", "shape": shape, "datatype": "FP64", "data": data}]}
 
 
