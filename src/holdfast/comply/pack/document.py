@@ -22,6 +22,8 @@ from holdfast.core.report.plot import Plot, Series
 MAX_MODELS: Final = 30
 MAX_ROWS: Final = 60
 MAX_WORDS: Final = 320
+MAX_REASONS: Final = 5
+MAX_NAMES: Final = 12
 METHOD: Final = (
     "The worst state wins: over the evidence of a clause, its models, its framework. Stale and missing evidence counts "
     "as not satisfied, and nothing is satisfied without a dated source in the ledger."
@@ -207,10 +209,19 @@ def _clause(clause: ClauseView, as_of: datetime) -> Section:
     asked = [one for one in clause.models if one.state is not State.NOT_APPLICABLE]
     others = [one for one in clause.models if one.state is State.NOT_APPLICABLE]
     words = [clause.text, who, f"Applies to: {clause.applies}."]
-    words += [visible(f"{one.model}: {one.applies}", MAX_WORDS) for one in others[:5]]
-    words += [f"and to {len(others) - 5} more models it does not apply"] if len(others) > 5 else []
+    words += _exempted(others)
     tables = tuple(table for table in (_states(asked, as_of), _evidence(asked)) if table.rows)
     return Section(f"{clause.ref} {clause.title}", clause.state.value, tuple(words), tables=tables)
+
+
+def _exempted(others: Sequence[ModelState]) -> Iterable[str]:
+    """To whom a clause does not apply, by reason."""
+    found: dict[str, list[str]] = {}
+    for one in others:
+        found.setdefault(one.applies, []).append(one.model)
+    for reason, names in list(found.items())[:MAX_REASONS]:
+        more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+        yield visible(f"{', '.join(names[:MAX_NAMES])}{more}: {reason}", MAX_WORDS)
 
 
 def _states(asked: Sequence[ModelState], as_of: datetime) -> Table:
@@ -288,7 +299,7 @@ def _exceptions(posture: Posture) -> Section:
         for model, one in list(found.values())[:MAX_ROWS]
     )
     head = ("model", "owner", "approved by", "reason", "expires", "source", "leaf")
-    table = Table(head, rows, (1.4, 1.6, 1.6, 3.6, 2.1, 2, 0.8), None, _more(len(found), MAX_ROWS, "exceptions"))
+    table = Table(head, rows, (1.4, 2.1, 2.1, 3.2, 2.1, 2, 0.8), None, _more(len(found), MAX_ROWS, "exceptions"))
     if not rows:
         return Section("Exceptions", words=("No accepted risk stands behind a failing clause.",))
     words = (
