@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+
 import watchers
 from happenings import NOON
-
 from holdfast.core.contract import Contract
 from holdfast.core.domain import FrozenClock
 from holdfast.core.domain.alert import AlertState

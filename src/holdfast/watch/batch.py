@@ -6,7 +6,7 @@ Values that a contract cannot read are not dropped: they are missing in `X` and 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -71,7 +71,7 @@ class Batch:
 
     def client_name(self, row: int) -> str:
         """Who asked."""
-        return self.clients[self.client[row]]
+        return self.clients[int(self.client[row])]
 
     @classmethod
     def of(cls, table: pa.Table, contract: Contract) -> Batch:
@@ -105,11 +105,10 @@ class Batch:
 
     def rows(self, part: slice) -> Batch:
         """Some of the events, one after the other."""
-        fields = ("X", "invalid", "time", "client", "client_key", "subject", "subject_key", "score", "decision")
-        cut: dict[str, Any] = {name: getattr(self, name)[part] for name in fields}
+        arrays = ("X", "invalid", "time", "client", "client_key", "subject", "subject_key", "score", "decision")
         start, stop, _ = part.indices(len(self))
-        kept = {"clients": self.clients, "decisions": self.decisions, "version": self.version}
-        return Batch(self.model, self.contract, ids=self.ids.slice(start, max(stop - start, 0)), **cut, **kept)
+        cut: dict[str, Any] = {name: getattr(self, name)[part] for name in arrays}
+        return replace(self, ids=self.ids.slice(start, max(stop - start, 0)), **cut)
 
 
 def encode(contract: Contract, columns: dict[str, pa.Array], rows: int) -> tuple[Floats, Bools]:

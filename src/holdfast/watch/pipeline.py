@@ -101,8 +101,7 @@ class Pipeline:
         """Write the detectors' memory now, so that whoever comes next need not read again."""
         for model, lane in self._lanes.items():
             if lane.unsaved:
-                packed, offset = pack(lane.states), lane.offset
-                self._store.run(lambda tx, m=model, o=offset, p=packed: tx.detector_states.save(m, o, p))
+                self._save(model, lane.offset, pack(lane.states))
                 lane.unsaved = 0
 
     def forget(self, model: str) -> None:
@@ -114,7 +113,9 @@ class Pipeline:
         with self._store.reading() as tx:
             state, context = tx.detector_states.find(model), self._context(tx, model, contract)
         offset = state.offset if state is not None else (lane.offset if lane else 0)
-        packed = pack(start_all(context))
+        self._save(model, offset, pack(start_all(context)))
+
+    def _save(self, model: str, offset: int, packed: bytes) -> None:
         self._store.run(lambda tx: tx.detector_states.save(model, offset, packed))
 
     def _models(self) -> list[str]:

@@ -44,7 +44,7 @@ def compiled(function: Function) -> Function:
 
 
 @compiled
-def mix(value: int) -> int:
+def mix(value: Any) -> Any:
     """A well-spread 64-bit number of another (the finaliser of splitmix64)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -52,7 +52,7 @@ def mix(value: int) -> int:
 
 
 @compiled
-def project(U: Any, directions: Any, offsets: Any, widths: Any, seeds: Any, keys: Any, first: int) -> None:
+def project(U: Any, directions: Any, offsets: Any, widths: Any, seeds: Any, keys: Any, first: Any) -> None:
     """Keys of (n, d) points in random grids: `directions` (tables, p, d), one grid per table and width.
 
     Products are added one by one, in order: a matrix product's last bits depend on how many rows it is given.
@@ -87,12 +87,13 @@ def hash_columns(bits: Any, members: Any, seeds: Any, keys: Any) -> None:
 
 
 @compiled
-def _slot(slots: Any, key: int, now: int, half_life: float) -> int:
+def _slot(slots: Any, key: Any, now: Any, half_life: Any) -> Any:
     """The place of a key's slot: its own, or else the one whose content is worth least, emptied."""
     mask = np.uint64(slots.size // WAYS - 1)
     base = np.int64(key & mask) * WAYS
     tag = np.uint32(key >> np.uint64(32)) | np.uint32(1)
-    worst, least = base, np.inf
+    worst: Any = base
+    least: Any = np.inf
     for at in range(base, base + WAYS):
         slot = slots[at]
         if slot.tag == tag:
@@ -108,7 +109,7 @@ def _slot(slots: Any, key: int, now: int, half_life: float) -> int:
 
 
 @compiled
-def _visit(slot: Any, person: int, now: int, half_life: float, patience: float) -> bool:
+def _visit(slot: Any, person: Any, now: Any, half_life: Any, patience: Any) -> bool:
     """Count a visit; whether it is somebody new there. What stays high over `patience` events becomes usual."""
     gap = float(now - slot.last)
     fade = np.exp2(-gap / half_life)
@@ -128,18 +129,18 @@ def _visit(slot: Any, person: int, now: int, half_life: float, patience: float) 
 
 
 @compiled
-def _surprise(count: float, usual: float) -> float:
+def _surprise(count: Any, usual: Any) -> Any:
     return (count - usual) / np.sqrt(1.0 + usual)
 
 
 @compiled
-def _excess(total: float, usual: float) -> float:
+def _excess(total: Any, usual: Any) -> Any:
     """Events come in series; what they usually are says less about their noise than with people."""
     return (total - usual) / np.sqrt(1.0 + usual / 20.0)
 
 
 @compiled
-def _learn(bounds: Any, at: int, value: float, learning: bool) -> None:
+def _learn(bounds: Any, at: Any, value: Any, learning: bool) -> None:
     """Raise what was the greatest benign value: at once while learning, afterwards a little at a time, and not far."""
     peak = bounds[PEAK, at]
     if value <= peak:
@@ -161,12 +162,14 @@ most likely derives from (NOTHING where there is none)."""
 
 
 @compiled
-def _enter(slots: Any, groups: Any, keys: Any, scratch: Any, when: Any) -> tuple[int, int]:
+def _enter(slots: Any, groups: Any, keys: Any, scratch: Any, when: Any) -> Any:
     """Visit one event's cells; adds up surprises by group. Gives the event's family and its parent."""
     sums, sizes, places = scratch
     now, person, half_life, patience = when
     count = sizes.size
-    best, root, before = 1.05, now, NOTHING
+    best: Any = 1.05
+    root: Any = now
+    before: Any = NOTHING
     for table in range(groups.size):
         places[table] = NOTHING
         if keys[table] == 0:
@@ -187,7 +190,7 @@ def _enter(slots: Any, groups: Any, keys: Any, scratch: Any, when: Any) -> tuple
 
 
 @compiled
-def _leave(slots: Any, groups: Any, places: Any, now: int, root: int) -> None:
+def _leave(slots: Any, groups: Any, places: Any, now: Any, root: Any) -> None:
     """Write into the cells whom the event belongs to; coarse cells join no families."""
     for table in range(groups.size):
         if places[table] != NOTHING:
@@ -198,7 +201,7 @@ def _leave(slots: Any, groups: Any, places: Any, now: int, root: int) -> None:
 
 
 @compiled
-def _judge(values: Any, bounds: Any, now: int, learning: int, event: Any) -> None:
+def _judge(values: Any, bounds: Any, now: Any, learning: Any, event: Any) -> None:
     """Compare an event's statistics with their bounds; what is below them is learned from."""
     factor = 1.2 + 0.45 * np.sqrt(10_000.0 / max(now, 10_000))
     event.strength, event.kind = 0.0, 0

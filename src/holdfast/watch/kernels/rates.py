@@ -38,10 +38,11 @@ TRIED, HITS, SUM, PEAK, FROZEN, POOL_TRIED, POOL_HITS = range(7)
 
 
 @compiled
-def _client(clients: Any, key: int, now: int, prior: float) -> int:
+def _client(clients: Any, key: Any, now: Any, prior: Any) -> Any:
     mask = np.uint64(clients.size // WAYS - 1)
     base = np.int64((key ^ (key >> np.uint64(31))) & mask) * WAYS
-    worst, least = base, np.inf
+    worst: Any = base
+    least: Any = np.inf
     for at in range(base, base + WAYS):
         slot = clients[at]
         if slot.key == key:
@@ -56,7 +57,7 @@ def _client(clients: Any, key: int, now: int, prior: float) -> int:
 
 
 @compiled
-def _step(total: float, hit: bool, usual: float, alarming: float) -> float:
+def _step(total: Any, hit: bool, usual: Any, alarming: Any) -> Any:
     ratio = np.log(alarming / usual) if hit else np.log((1.0 - alarming) / (1.0 - usual))
     return max(0.0, total + ratio)
 
@@ -67,23 +68,23 @@ usual, how many questions at everybody's rate a new client counts as having aske
 
 
 @compiled
-def _everybody(hits: float, tried: float, floor: float) -> float:
+def _everybody(hits: Any, tried: Any, floor: Any) -> Any:
     return max(floor, 1.5 * (hits + 1.0) / (tried + 100.0))
 
 
 @compiled
-def _pool(numbers: Any, hit: bool, floor: float) -> float:
+def _pool(numbers: Any, hit: bool, floor: Any) -> Any:
     """Take a mark of a client of few events; gives the sum of all such clients."""
     shared = _everybody(numbers[POOL_HITS], numbers[POOL_TRIED], floor)
     sought = min(0.5, max(0.1, 8.0 * shared))
     numbers[SUM] = _step(numbers[SUM], hit, min(shared, 0.4), max(sought, 0.5 if shared > 0.06 else sought))
     numbers[POOL_TRIED] += 1.0
     numbers[POOL_HITS] += 1.0 if hit else 0.0
-    return float(numbers[SUM])
+    return numbers[SUM]
 
 
 @compiled
-def _take(slot: Any, numbers: Any, hit: bool, settings: Any) -> float:
+def _take(slot: Any, numbers: Any, hit: bool, settings: Any) -> Any:
     """Take a mark of one client; gives the rate that was usual for it before."""
     everybody = _everybody(numbers[HITS], numbers[TRIED], settings[FLOOR])
     usual = (slot.prior * everybody + slot.hits) / (slot.prior + slot.n)
@@ -98,7 +99,7 @@ def _take(slot: Any, numbers: Any, hit: bool, settings: Any) -> float:
     if usual > 0.5:
         # What has become a habit is told of once, not for ever.
         slot.sum *= 1.0 - 0.1 * (usual - 0.5)
-    return float(usual)
+    return usual
 
 
 @compiled
@@ -122,8 +123,8 @@ def watch_rates(clients: Any, numbers: Any, keys: Any, people: Any, marks: Any, 
         young, hit = slot.n < YOUNG, marks[row] == 1
         usual = _take(slot, numbers, hit, settings)
         shared = _pool(numbers, hit, settings[FLOOR]) if young else 0.0
-        factor = 1.2 + 0.45 * np.sqrt(10_000.0 / max(now, 10_000))
-        bound = max(settings[LEAST], factor * numbers[PEAK])
+        factor: Any = 1.2 + 0.45 * np.sqrt(10_000.0 / max(now, 10_000))
+        bound: Any = max(settings[LEAST], factor * numbers[PEAK])
         if not learning:
             found[row, 0], found[row, 1] = slot.sum / bound, shared / bound
         if slot.n >= 2.0 * YOUNG and usual < CALM:
@@ -132,7 +133,7 @@ def watch_rates(clients: Any, numbers: Any, keys: Any, people: Any, marks: Any, 
 
 
 @compiled
-def _remember(numbers: Any, value: float, learning: bool, strength: float) -> None:
+def _remember(numbers: Any, value: Any, learning: bool, strength: Any) -> None:
     if value <= numbers[PEAK] or strength >= 1.0:
         return
     if learning:
