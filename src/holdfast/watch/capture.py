@@ -21,12 +21,12 @@ from holdfast.core.domain.directive import Directive
 from holdfast.watch.directives import (
     FREE,
     BlockedError,
+    HttpSource,
     Orders,
     Plan,
     Source,
     Throttle,
     ThrottledError,
-    http_source,
     plan,
 )
 from holdfast.watch.rows import answers_of, coarse, rows_of
@@ -80,7 +80,7 @@ def wrap(  # noqa: PLR0913  (each is a thing users set, all but two have default
         options=options,
         clock=clock,
     )
-    source = orders or http_source(address, name, token)
+    source = orders or HttpSource(address, name, token)
     guard = Guard(name, version, sender, Orders(source, clock), clock)
     return Watched(model, guard, column_names(contract, model), client, subject, shadow=shadow, step_up=step_up)
 
@@ -221,6 +221,7 @@ class Watched:
     def close(self, timeout_s: float = 5.0) -> None:
         """Send what waits; spill, or count, what the server does not take."""
         self._guard.sender.close(timeout_s)
+        self._guard.orders.close()
 
     def _ask(self, function: Callable[..., Any], X: Any, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         rows = self._rows(X)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -22,6 +23,7 @@ from holdfast.core.domain.directive import Action, Directive
 from holdfast.core.errors import AccessError
 
 FRESH_S: Final = 1.0
+CLOSE_S: Final = 3.0
 STALE_S: Final = 60.0
 """How long the last known orders hold while nobody answers."""
 MAX_ORDERS: Final = 10_000
@@ -99,6 +101,7 @@ class Orders:
     _asked: float = -math.inf
     _answered: float = -math.inf
     _asking: threading.Lock = field(default_factory=threading.Lock)
+    _pid: int = field(default_factory=os.getpid)
 
     def of(self, client: str) -> tuple[Directive, ...]:
         """The orders that speak of a client, or of all."""
@@ -114,15 +117,26 @@ class Orders:
 
     def refresh(self) -> None:
         """Ask now, and wait for the answer."""
-        if self.source is None:
+        source = self.source
+        if source is None:
             return
         try:
-            self._held = tuple(self.source())
+            self._held = tuple(source())
             self._answered = time.monotonic()
         except Exception:  # whatever is wrong with the server, the model goes on
             self.failures += 1
 
+    def close(self) -> None:
+        """Ask no more; a question under way is waited for, but not for long."""
+        source, self.source = self.source, None
+        if isinstance(source, HttpSource) and self._asking.acquire(timeout=CLOSE_S):
+            source.close()
+            self._asking.release()
+
     def _ask(self, now: float) -> None:
+        if self._pid != os.getpid():
+            # A child forked while its parent was asking would find the lock taken for ever.
+            self._pid, self._asking = os.getpid(), threading.Lock()
         if self._asking.acquire(blocking=False):
             self._asked = now
             threading.Thread(target=self._answer, name="holdfast-orders", daemon=True).start()
@@ -193,19 +207,24 @@ def _number(item: Directive, name: str, default: float) -> float:
     return float(value) if numeric and isinstance(value, int | float) else float(default)
 
 
-def http_source(server: str, model: str, token: str | None, timeout_s: float = 2.0) -> Source:
-    """Ask a Holdfast server for the orders on a model."""
-    from urllib.parse import quote
+class HttpSource:
+    """Asks a Holdfast server for the orders on a model, over a connection of its own."""
 
-    from holdfast.watch.wire import Wire
+    def __init__(self, server: str, model: str, token: str | None, timeout_s: float = 2.0) -> None:
+        from urllib.parse import quote
 
-    wire = Wire(server, token, timeout_s)
-    path = f"/api/respond/directives?model={quote(model, safe='')}"
+        from holdfast.watch.wire import Wire
 
-    def ask() -> list[Directive]:
-        answer = wire.get(path)
+        self._model, self._path = model, f"/api/respond/directives?model={quote(model, safe='')}"
+        self._wire = Wire(server, token, timeout_s)
+
+    def __call__(self) -> list[Directive]:
+        """The orders in force now. Raises OSError, http.client.HTTPException or ValueError."""
+        answer = self._wire.get(self._path)
         if answer.status != 200:
             raise ValueError(f"the server answered {answer.status}")
-        return [item for item in parse(answer.body) if item.model == model]
+        return [item for item in parse(answer.body) if item.model == self._model]
 
-    return ask
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()

@@ -16,7 +16,7 @@ from typing import Any, Final
 from holdfast.core.domain.clock import Clock, system_clock
 from holdfast.watch.capture import Guard, column_names
 from holdfast.watch.dialects import Question, Spoken, spoken
-from holdfast.watch.directives import Orders, Plan, Source, http_source
+from holdfast.watch.directives import HttpSource, Orders, Plan, Source
 from holdfast.watch.sender import Sender, SenderOptions
 
 Scope = MutableMapping[str, Any]
@@ -72,7 +72,7 @@ class WatchMiddleware:
         self._client, self._subject, self._clock = client, subject, clock
         folder = None if spill is None else Path(spill)
         self.sender = Sender(address, token=token, producer=producer, spill=folder, options=options, clock=clock)
-        self._orders = orders or (lambda name: http_source(address, name, token))
+        self._orders = orders or (lambda name: HttpSource(address, name, token))
         self._guards: dict[str, Guard] = {}
         self.unobserved = 0
 
@@ -95,6 +95,8 @@ class WatchMiddleware:
     def close(self, timeout_s: float = 5.0) -> None:
         """Send what waits."""
         self.sender.close(timeout_s)
+        for guard in self._guards.values():
+            guard.orders.close()
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from holdfast.core.errors import DataError, HoldfastError, StoreError
 from holdfast.watch.events import RefusedError
 from holdfast.watch.intake import Intake, OverloadedError, Receipt, overloaded
-from holdfast.watch.parse import ARROW, JSON, NDJSON, parser, too_large, unpack
+from holdfast.watch.parse import ARROW, JSON, NDJSON, parser, read_json, too_large, unpack
 from holdfast.watch.settings import WatchSettings
 
 Scope = MutableMapping[str, Any]
@@ -27,6 +27,12 @@ BODY_S: Final = 30.0
 """A body that is not here after this long is given up."""
 PARSERS: Final = 2
 ENCODINGS: Final = {"": None, "identity": None, "gzip": "gzip", "x-gzip": "gzip", "zstd": "zstd"}
+
+
+_WARM: Final = (
+    b'{"event_id":"0","time":"2026-01-05T09:00:00Z","model":"m","client":"c","features":{"x":1},'
+    b'"producer":"p","epoch":0,"sequence":0}'
+)
 
 
 class _AnswerError(Exception):
@@ -45,6 +51,8 @@ class Receiver:
         self.settings: WatchSettings = intake.settings
         self._held = 0
         self._parsers = ThreadPoolExecutor(PARSERS, "holdfast-parse")
+        # pyarrow looks for pandas at its first conversion, which takes a second; not while a sender waits.
+        self._parsers.submit(read_json, _WARM, self.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""

@@ -42,7 +42,10 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass
 class SenderStats:
-    """Counted since the start of the process. Lost are `dropped` and `refused`; everything else arrives or waits."""
+    """Counted since the start of the process. Lost are `dropped` and `refused`; everything else arrives or waits.
+
+    `repeated` of those `sent` were there already: their first answer was lost on its way.
+    """
 
     recorded: int = 0
     sent: int = 0
@@ -235,7 +238,7 @@ class Sender:
             return self._failed(f"{type(fault).__name__}: {fault}")
         if answer.status == 202:
             said = msgspec.json.decode(answer.body, type=dict[str, int])
-            self.stats.sent += said.get("accepted", len(batch))
+            self.stats.sent += len(batch)
             self.stats.repeated += said.get("repeated", 0)
             return True
         if answer.status not in REFUSING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,11 @@ class Wire:
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._host, self._port, self._prefix = parts.hostname, parts.port, parts.path.rstrip("/")
         self._token, self._timeout_s = token, timeout_s
+        self._begin()
+
+    def _begin(self) -> None:
+        """At the start, and in a forked child: it must not speak on its parent's connection or wait for its threads."""
+        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._open: http.client.HTTPConnection | None = None
 
@@ -57,6 +63,8 @@ class Wire:
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         sent = {**headers, **({"Authorization": f"Bearer {self._token}"} if self._token else {})}
+        if self._pid != os.getpid():
+            self._begin()
         with self._lock:
             kept = self._open is not None
             try:
