@@ -244,3 +244,17 @@ def test_a_twin_is_plain_json(served: Any) -> None:
     assert isinstance(answer, httpx.Response)
     assert answer.headers["content-type"] == "application/json"
     assert json.loads(answer.content)["plots"][0]["series"][0]["points"]
+
+
+def test_a_pack_that_was_downloaded_verifies_elsewhere(served: Any, tmp_path: Any) -> None:
+    import io
+    import zipfile
+
+    from holdfast.comply.pack import verify_pack
+
+    with served.client("auditor") as auditor:
+        answer = auditor.get("/comply/pack.zip?framework=DORA&as_of=2026-01-05T12:10:00Z")
+        assert auditor.get("/comply/pack.zip?framework=NOPE").status_code == 404
+    assert answer.status_code == 200, answer.text[:500]
+    zipfile.ZipFile(io.BytesIO(answer.content)).extractall(tmp_path / "pack")
+    assert verify_pack(tmp_path / "pack", served.estate.holdfast.public_key).exit_code == 0
