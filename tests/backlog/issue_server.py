@@ -7,6 +7,7 @@ import json
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,8 +30,13 @@ class IssueServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.database, self.keys, self.lock = database, keys, threading.Lock()
         self.broken: int | None = None
+        self.strike: Callable[[str], None] | None = None
+        """Called when a request was carried out and its answer is not sent yet."""
         with closing(self.open()) as sql:
             sql.executescript(SCHEMA)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients that are killed leave their connections broken; that is what the tests are about."""
 
     @property
     def url(self) -> str:
@@ -73,6 +79,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.rows(
             "INSERT INTO requests (method, path, status) VALUES (?, ?, ?)", self.command, parts.path, status
         )
+        if self.server.strike is not None:
+            self.server.strike(f"{self.command} {parts.path}")
         text = json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
