@@ -43,6 +43,7 @@ class Bank:
     ledger: Ledger
     count: int = 0
     versions: dict[str, str] = field(default_factory=dict)
+    last_seen: list[str] = field(default_factory=list)
 
     def pass_time(self, **span: float) -> None:
         self.clock.advance(timedelta(**span))
@@ -76,11 +77,17 @@ class Bank:
         verdict: Verdict | None = None,
         as_of: datetime | None = None,
         days: float = 30,
+        rule: str = "rule",
+        seen: list[str] | None = None,
     ) -> str:
-        """Observe every check and judge: `broken` gives a finding, `blind` could not decide."""
+        """Observe every check and judge: `broken` gives a finding, `blind` could not decide.
+
+        `seen`: judge only, by these observations, as the loop does.
+        """
         self.count += 1
         place, now = version or self.versions[name], self.clock()
-        keys = [self._observe(name, place, check, check == blind) for check in CHECKS]
+        keys = seen or [self._observe(name, place, check, check == blind) for check in CHECKS]
+        self.last_seen = keys
         findings = () if broken is None else (self._finding(name, broken),)
         stands = verdict or (Verdict.FAILED if broken else Verdict.UNKNOWN if blind else Verdict.PASSED)
         judgement = Judgement(
@@ -89,7 +96,7 @@ class Bank:
             version=place,
             verdict=stands,
             blocks=stands is not Verdict.PASSED,
-            reasons=() if stands is Verdict.PASSED else (Reason("rule", stands, "why it is so", "mend it"),),
+            reasons=() if stands is Verdict.PASSED else (Reason(rule, stands, "why it is so", "mend it"),),
             findings=findings,
             policy="baseline",
             policy_digest="sha256:p",

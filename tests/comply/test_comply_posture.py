@@ -150,6 +150,28 @@ def test_what_a_check_could_not_see_is_missing(small_bank: Bank) -> None:
     assert "data.contract could not decide: it could not be read" in why(small_bank, "ISO-42001", "A.7.4")
 
 
+def test_packages_are_not_well_by_old_intelligence(small_bank: Bank) -> None:
+    small_bank.register()
+    small_bank.audit(verdict=Verdict.UNKNOWN, rule="fresh-intel")
+    small_bank.settle()
+    assert state(small_bank, "GDPR", "5(1)(f)") is State.STALE
+    assert "why it is so" in why(small_bank, "GDPR", "5(1)(f)")
+    assert state(small_bank, "ISO-42001", "A.7.4") is State.SATISFIED
+
+
+def test_the_inventory_is_as_fresh_as_the_last_time_that_checks_ran(small_bank: Bank) -> None:
+    small_bank.register()
+    small_bank.pass_time(days=20)
+    small_bank.audit(days=1000)
+    small_bank.settle()
+    small_bank.pass_time(days=20)
+    assert state(small_bank, "DORA", "8(1)") is State.SATISFIED
+    small_bank.audit(days=1000, seen=small_bank.last_seen)
+    small_bank.settle()
+    small_bank.pass_time(days=11)
+    assert state(small_bank, "DORA", "8(1)") is State.STALE
+
+
 def test_the_version_in_service_counts_and_no_other(bank: Bank) -> None:
     bank.register()
     bank.audit()

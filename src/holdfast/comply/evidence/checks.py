@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from holdfast.comply.evidence.answer import Answer, weigh
 from holdfast.comply.evidence.books import ModelBooks
 from holdfast.comply.evidence.kinds import Asked, evidence
@@ -9,7 +11,9 @@ from holdfast.core.domain import Finding, Status, Verdict, to_iso
 from holdfast.core.domain.control import Evidence, State
 from holdfast.core.report.words import short
 
-ALL = "all"
+ALL: Final = "all"
+FRESH_INTEL: Final = "fresh-intel"
+"""The rule under which the judge says that intelligence is too old."""
 
 
 @evidence("audit", "Checks of this theme were measured on the version in service and gave no finding.")
@@ -24,6 +28,9 @@ def audit(asked: Asked) -> Answer:
     if blind and not broken:
         why = f"{blind[0].check} could not decide: {blind[0].observation.reason or 'no reason given'}"
         return Answer(asked.query, State.MISSING, why, tuple(books.remarks[one.key] for one in blind))
+    if not broken and (old := _old_intelligence(books)) and any(_themed(one.check, "deps") for one in seen):
+        said = tuple(books.remarks[one.key] for one in seen)
+        return Answer(asked.query, State.STALE, old, said, books.judgement.as_of, asked.clause.fresh)
     found = [_finding(books, item) for item in broken] or [books.remarks[one.key] for one in seen]
     return weigh(
         asked.query,
@@ -49,6 +56,12 @@ def gate(asked: Asked) -> Answer:
     if judgement.verdict is Verdict.PASSED and until is not None and until <= books.books.as_of:
         return Answer(asked.query, State.STALE, f"{words}, valid until {to_iso(until)}", (said,), judgement.as_of)
     return weigh(asked.query, [said], as_of=books.books.as_of, fresh=asked.clause.fresh, lacking="")
+
+
+def _old_intelligence(books: ModelBooks) -> str:
+    """Why what is known of packages is too old to say that they are well; empty where it is not."""
+    reasons = () if books.judgement is None else books.judgement.reasons
+    return next((one.why for one in reasons if one.rule == FRESH_INTEL and one.verdict is Verdict.UNKNOWN), "")
 
 
 def _never_judged(asked: Asked) -> Answer:

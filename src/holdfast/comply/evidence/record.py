@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 from holdfast.comply.evidence.answer import Answer, weigh
 from holdfast.comply.evidence.books import ModelBooks
 from holdfast.comply.evidence.kinds import Asked, evidence
 from holdfast.core.domain import Judgement, Verdict
+from holdfast.core.domain.alert import CAMPAIGN_CHECK
 from holdfast.core.domain.control import Evidence, State
 from holdfast.core.report.words import short
 from holdfast.core.store.models import Deployment, declared_id, deployed_id
+
+LIVE: Final = (CAMPAIGN_CHECK,)
+"""Observations that no audit made."""
 
 
 @evidence("ledger", "What happened is in the signed Merkle ledger, up to the newest leaf.", themes=("proof",))
@@ -60,9 +67,12 @@ def _declared(books: ModelBooks, theme: str) -> tuple[str, bool]:
 
 
 def _on_record(books: ModelBooks, asked: Asked, words: str) -> Evidence:
-    judgement, at = books.judgement, books.declared.recorded_at
-    if judgement is not None and judgement.as_of > at:
-        return books.judged(asked.query, f"{words} (manifest read again at the last audit)", supports=True)
+    """When checks ran, the manifest was read again; being judged again or watched reads nothing."""
+    at = books.declared.recorded_at
+    ran = [one for one in books.seen if one.check not in LIVE and one.recorded_at > at]
+    if ran:
+        newest = max(ran, key=lambda one: (one.recorded_at, one.key))
+        return replace(books.observed(newest, f"{words} (read again when {newest.check} ran)"), kind=asked.query)
     source = declared_id(books.model.name, at)
     entry = books.books.proofs([source]).get(source)
     leaf = None if entry is None else entry.leaf
