@@ -125,3 +125,13 @@ def test_a_bundle_is_never_written_over_something(connected: Desk) -> None:
     with pytest.raises(UsageError) as fault:
         carry(connected, "one")
     assert fault.value.code == "HF-INT-011"
+
+
+def test_an_old_bundle_is_as_old_as_it_was_made(connected: Desk, gapped: Desk) -> None:
+    from holdfast.intel.effective import snapshot
+
+    folder, manifest = carry(connected, "one")
+    gapped.clock.advance(timedelta(days=3))
+    assert take(gapped, folder) is None
+    assert gapped.read(snapshot).dated == manifest.made_at
+    assert gapped.read(lambda tx: tx.intel.feed("carried")).stale(gapped.clock())

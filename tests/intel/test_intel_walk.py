@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -79,6 +80,8 @@ def test_malware_by_one_source_of_little_trust_only_warns_until_a_second_says_so
 
 
 def test_a_feed_below_block_new_is_seen_and_changes_no_verdict(desk: Desk) -> None:
+    desk.feed("z")
+    desk.says("z", *BASE)
     desk.feed("a", ceiling=Ceiling.WARN)
     desk.says("a", *BASE)
     desk.estate(2, rare=[("rare", 1)])
@@ -223,3 +226,31 @@ def test_a_cve_known_to_be_exploited_is_one_class_graver(desk: Desk) -> None:
     assert run_import(desk.store, "kev").new == 1
     desk.drain()
     assert desk.verdicts()["model-0000"] is FAILED
+
+
+def test_how_far_a_feed_may_go_can_be_changed_and_takes_effect(desk: Desk) -> None:
+    from holdfast.core.domain.intelligence import Feed
+    from holdfast.intel.register import register
+
+    desk.feed("z")
+    desk.says("z", *BASE)
+    desk.feed("a")
+    desk.says("a", *BASE, record("CVE-2026-1", "rare"))
+    desk.estate(2, rare=[("rare", 1)])
+    assert desk.verdicts()["model-0000"] is FAILED
+    known: Feed = desk.read(lambda tx: tx.intel.feed("a")).feed
+    for ceiling, verdict in ((Ceiling.WARN, PASSED), (Ceiling.BLOCK_NEW, FAILED)):
+        desk.clock.advance(timedelta(minutes=1))
+        desk.store.run(lambda tx, ceiling=ceiling: register(tx, replace(known, ceiling=ceiling)))
+        desk.drain()
+        assert desk.verdicts()["model-0000"] is verdict
+
+
+def test_a_feed_that_may_not_count_does_not_date_what_is_known(desk: Desk) -> None:
+    desk.feed("a")
+    desk.feed("b", ceiling=Ceiling.OBSERVE)
+    desk.says("b", *BASE)
+    assert desk.read(snapshot) is None
+    desk.clock.advance(timedelta(hours=1))
+    desk.says("a", *BASE)
+    assert desk.read(snapshot).dated == desk.clock()

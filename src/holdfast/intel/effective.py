@@ -18,7 +18,7 @@ from holdfast.core.domain.severity import Severity
 from holdfast.core.policy import Snapshot
 from holdfast.core.store import Transaction
 from holdfast.core.store.intel import InForce
-from holdfast.intel.weigh import DENY
+from holdfast.intel.weigh import COUNTS_FROM, DENY
 
 SNAPSHOT_ID: Final = "feeds"
 REMEMBERED: Final = 8
@@ -61,8 +61,9 @@ def snapshot(tx: Transaction) -> Snapshot | None:
 
 
 def dated_of(tx: Transaction) -> datetime | None:
-    """The oldest last answer among the feeds that give advisories and have answered at least once."""
-    answered = [state.last_ok for state in tx.intel.feeds() if ADVISORY in state.gives]
+    """The oldest knowledge among the feeds in use: those whose advisories may count and that have answered."""
+    used = (state for state in tx.intel.feeds() if ADVISORY in state.gives and state.feed.ceiling >= COUNTS_FROM)
+    answered = [state.known_at for state in used]
     return min((moment for moment in answered if moment is not None), default=None)
 
 

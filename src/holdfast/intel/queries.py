@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from holdfast.core.domain.advisory import Advisory, Technique
-from holdfast.core.domain.claim import Claim, Effect
+from holdfast.core.domain.claim import ALLOW, Claim, Effect, derive
 from holdfast.core.domain.intelligence import INTEL, item_cause
 from holdfast.core.domain.verdict import Judgement, Verdict
 from holdfast.core.store import Transaction
@@ -192,7 +192,8 @@ def items_view(tx: Transaction, limit: int = 100, *, kind: str | None = None) ->
 
 def waiting(tx: Transaction) -> tuple[str, ...]:
     """The uids of the items that wait for a person."""
-    held = [effect for effect in tx.claims.effects() if effect.effect == HOLD]
+    claims = [*tx.claims.active(effect=HOLD), *tx.claims.active(effect=ALLOW)]
+    held = [effect for effect in derive(claims, tx.now) if effect.effect == HOLD]
     return tuple(sorted(effect.target.partition(":")[2] for effect in held))
 
 

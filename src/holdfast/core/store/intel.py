@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Row, Table, and_, bindparam, delete, func, select, update
 
 from holdfast.core.domain.advisory import Advisory, Technique
+from holdfast.core.domain.clock import from_iso
 from holdfast.core.domain.intelligence import ADVISORY, INDICATOR, MALWARE, TECHNIQUE, Feed, Indicator, IntelItem, Tlp
 from holdfast.core.domain.severity import Severity
 from holdfast.core.store.codec import decode, encode
@@ -50,9 +51,17 @@ class FeedState:
         """The kinds of items it has given."""
         return frozenset(self.cursor.get("gives", ()))
 
+    @property
+    def known_at(self) -> datetime | None:
+        """As of when it tells the world: its last answer, or where that says when it was made (a bundle), that."""
+        made = self.cursor.get("made_at")
+        if self.last_ok is None or made is None:
+            return self.last_ok
+        return min(self.last_ok, from_iso(made))
+
     def stale(self, now: datetime) -> bool:
         """Whether the feed has been silent for longer than is normal. One that never answered is."""
-        return self.last_ok is None or now >= self.last_ok + self.feed.max_age
+        return self.known_at is None or now >= self.known_at + self.feed.max_age
 
 
 @dataclass(frozen=True, slots=True)
