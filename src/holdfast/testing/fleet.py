@@ -62,9 +62,7 @@ class Fleet:
             locks.append([f"pkg:pypi/{name}@{chance.randint(1, 9)}.{chance.randint(0, 9)}" for name in chosen])
         return locks
 
-    def _fill(
-        self, tx: Transaction, part: range, locks: list[list[str]], intel: Snapshot, policy: Policy
-    ) -> None:
+    def _fill(self, tx: Transaction, part: range, locks: list[list[str]], intel: Snapshot, policy: Policy) -> None:
         made = []
         for number in part:
             subject = self._subject(tx, number, locks)
