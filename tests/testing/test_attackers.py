@@ -23,9 +23,7 @@ def case(number: int = 0) -> Case:
 
 
 def attack(kind: str, form: Form, *, number: int = 0, budget: int = 80, seed: int = 1) -> Campaign:
-    return run(
-        kind, form, case(number), predict=watchers.predict, contract=watchers.CONTRACT, seed=seed, budget=budget
-    )
+    return run(kind, form, case(number), predict=watchers.predict, contract=watchers.CONTRACT, seed=seed, budget=budget)
 
 
 @KINDS

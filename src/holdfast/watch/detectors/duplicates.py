@@ -36,7 +36,7 @@ CHUNK = 10_000
 GROUPS = 1 + PARTS + 3
 """The unmovable columns, each small set of columns, fine cells, coarse cells, all of these together."""
 STATISTICS = 2 * GROUPS + 2
-FEW_PEOPLE, FEW_ALIKE, LONG_FAMILY = 3.6, 2.75, 20.0
+FEW_PEOPLE, FEW_ALIKE, LONG_FAMILY = 3.6, 2.75, 40.0
 """The least bounds on people in one kind of cell, in all kinds at once, and in a family."""
 _LIMIT = 1e12
 

@@ -27,7 +27,7 @@ from holdfast.watch.signals import by_client, signal
 ID, VERSION = "watch.extraction", 1
 CLIENTS = 4_096
 ODD_SHARE = 0.02
-ALARMING, FLOOR, PRIOR, LEAST = 0.4, 0.02, 40.0, 20.0
+ALARMING, FLOOR, PRIOR, LEAST = 0.4, 0.02, 40.0, 25.0
 BINS = 32
 SHRINK = 0.1
 _EDGE = 0.02
