@@ -13,6 +13,8 @@ import pytest
 
 import happenings
 from holdfast.cli.main import run
+from holdfast.core.store import Store
+from holdfast.watch.segments import Segments
 
 MANIFEST = """\
 version: 1
@@ -126,3 +128,12 @@ def test_what_senders_write_cannot_steer_a_terminal(bank: Path, capsys: pytest.C
     # In quarantine all the same: what nobody registered is kept apart, and still shown to people.
     assert run(["watch", "events"]) == 0
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_events_of_a_model_nobody_registered_stay_apart(bank: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.ndjson").write_text(json.dumps(happenings.row(0)))
+    assert run(["watch", "ingest", "a.ndjson"]) == 0
+    assert run(["watch", "release", "m"]) == 2
+    assert "HF-WAT-009" in capsys.readouterr().err
+    with Store.open(None, bank / ".holdfast") as store:
+        assert Segments(store).after("m", 0) == []

@@ -22,6 +22,7 @@ from holdfast.watch.events import RefusedError
 from holdfast.watch.intake import Intake, OverloadedError
 from holdfast.watch.log import Log, Receipt
 from holdfast.watch.packs import PackWriter
+from holdfast.watch.retention import release
 from holdfast.watch.segments import Segments
 from holdfast.watch.settings import WatchSettings
 
@@ -158,11 +159,13 @@ def test_a_model_nobody_registered_is_refused_or_kept_apart(store: Store) -> Non
     with Intake(store, apart) as intake:
         assert intake.append(happenings.events(range(3))) == Receipt(3, 0)
         assert intake.append(happenings.events(range(3))) == Receipt(0, 3)
-    assert Segments(store).after("m", 0) == []
-    with store.transaction() as tx:
-        state = tx.segments.hold()
-        tx.segments.release(state, tx.segments.after(0, 10, quarantined=True))
-    assert len(kept(store, "m")) == 3
+        assert Segments(store).after("m", 0) == []
+        assert release(store, "m") == 1
+        assert release(store, "m") == 0
+        assert intake.append(happenings.events(range(5))) == Receipt(2, 3)
+    assert len(kept(store, "m")) == 3, "still strangers: only what was released is seen"
+    with store.reading() as tx:
+        assert tx.intents.about("events:2") == [("events.released", None)]
     assert verify(store).ok
 
 

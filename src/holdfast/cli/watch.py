@@ -16,7 +16,7 @@ from holdfast.cli.verb import VerbGroup, verb
 from holdfast.cli.watch_alerts import COMMANDS
 from holdfast.cli.workplace import settings_options
 from holdfast.core.domain.clock import to_iso
-from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, ConfigError
+from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -227,6 +227,40 @@ def expire(terminal: Terminal, dry_run: bool, settings: Settings) -> None:
     terminal.out(f"{said} {done.segments:,} segments with {done.events:,} events, {len(done.packs):,} files")
 
 
+@verb(
+    "release",
+    examples=(
+        ("holdfast watch release credit-default", "Let detectors see what was kept apart until the model was known."),
+        ("holdfast watch release credit-default --dry-run", "Say whether the model is known, and change nothing."),
+    ),
+)
+@click.argument("model")
+@click.option("--dry-run", is_flag=True, help="Change nothing.")
+@settings_options
+@click.pass_obj
+def release(terminal: Terminal, model: str, dry_run: bool, settings: Settings) -> None:
+    """Let the events of MODEL out of quarantine, once it is registered."""
+    from holdfast.app import Holdfast
+    from holdfast.watch.retention import release as release_segments
+
+    with Holdfast.open(settings) as holdfast:
+        with holdfast.store.reading() as tx:
+            known = tx.models.find(model) is not None
+        if not known:
+            raise UsageError(
+                f"there is no model '{model}'",
+                cause="it is not registered, so there is no contract to watch it by",
+                fix="register it first: holdfast estate register",
+                code="HF-WAT-009",
+            )
+        if dry_run:
+            terminal.out(f"'{model}' is registered; its events would be released")
+            return
+        count = release_segments(holdfast.store, model)
+        holdfast.settle()
+    terminal.out(f"released {count:,} segments of {model}")
+
+
 def _settings() -> WatchSettings:
     """The settings of taking in. Raises ConfigError (HF-WAT-008) on a wrong value."""
     from pydantic import ValidationError
@@ -246,5 +280,5 @@ def _settings() -> WatchSettings:
         ) from None
 
 
-for _verb in (ingest, events, gaps, verify, expire, *COMMANDS):
+for _verb in (ingest, events, gaps, verify, release, expire, *COMMANDS):
     command.add_command(_verb)

@@ -212,7 +212,7 @@ class Intake:
         """When nothing comes any more, the ledger is told of the last segments."""
         if not (idle and self._log.unsealed):
             return
-        with suppress(StoreError):  # the next segment or the next start does it
+        with suppress(Exception):  # the next segment or the next start does it; this thread must not end
             if now or self._log.overdue():
                 self._log.seal()
 

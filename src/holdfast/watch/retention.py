@@ -1,4 +1,4 @@
-"""Forgetting: whole segments after their time, and files that nothing names any more."""
+"""Letting go: out of quarantine, whole segments after their time, files that nothing names any more."""
 
 from __future__ import annotations
 
@@ -49,6 +49,25 @@ def _would(store: Store, settings: WatchSettings) -> Expired:
     with store.reading() as tx:
         segments, events = tx.segments.count_before(before)
     return Expired(segments, events, 0, ())
+
+
+def release(store: Store, model: str) -> int:
+    """Let the events of a model out of quarantine, with a ledger intent. Gives how many segments that were.
+
+    They get new sequences: readers that have passed the old ones see them now, as if they had just come.
+    """
+
+    def work(tx: Transaction) -> int:
+        state = tx.segments.hold()
+        rows = tx.segments.after(0, state.newest, model=model, quarantined=True)
+        if rows:
+            made = tx.segments.release(state, rows)
+            events = sum(row.rows for row in rows)
+            body = {"model": model, "first": made[0].sequence, "last": made[-1].sequence, "events": events}
+            tx.intend("events.released", body, about=f"events:{made[-1].sequence}")
+        return len(rows)
+
+    return store.run(work)
 
 
 def sweep(store: Store) -> list[str]:
