@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,7 +143,3 @@ def one(tmp_path: Path) -> Iterator[Estate]:
     clock = FrozenClock(NOW)
     with Store.open(None, tmp_path / "state", clock) as store:
         yield Estate(store, clock)
-
-
-def moved(item: BacklogItem, **changes: Any) -> BacklogItem:
-    return replace(item, **changes)
