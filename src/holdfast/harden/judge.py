@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from holdfast.attack import Budget, Goal, TreeTarget, attack, warm_up
 from holdfast.core.domain.hardening import BoxFigures, HardeningFigures
 from holdfast.core.errors import DataError
+from holdfast.core.formats.margins import scores
 from holdfast.core.formats.read import TreeModel
 from holdfast.harden.material import Material
 
@@ -50,23 +51,21 @@ class Judge:
         self.labels = material.held_out_labels
         self.cases: Bools = material.held_out_labels == material.task.harm.from_class
         self._material, self._rows, self._seed = material, rows, seed
-        warm_up()
 
     def judge(self, model: TreeModel) -> Judged:
         """Score, decide and attack the held-out rows. The rows attacked are those that the audit attacks."""
         material = self._material
         target = TreeTarget.of(model, material.contract, material.feature_map)
-        scores = self._scores(target, material.held_out)
-        flagged = self._flagged(scores)
+        answers = _scores(model, material, material.held_out)
+        flagged = self._flagged(answers)
         caught = self.cases & (flagged == (material.task.harm.from_class == 1))
         sample = self._sample(caught)
         linf, floor, moved = self._attack(target, material.held_out[sample])
-        train_rate = float(self._flagged(self._scores(target, material.train)).mean())
-        return Judged(scores, flagged, caught, sample, linf, floor, moved, train_rate)
+        return Judged(answers, flagged, caught, sample, linf, floor, moved, self.train_flag_rate(model))
 
-    def _scores(self, target: TreeTarget, X: Floats) -> Floats:
-        # Libraries answer in float32; so do we, or ties between rows would not be ties.
-        return target.scores(X)[:, 1].astype(np.float32).astype(np.float64)
+    def train_flag_rate(self, model: TreeModel) -> float:
+        """The share of training rows that a model decides as class 1."""
+        return float(self._flagged(_scores(model, self._material, self._material.train)).mean())
 
     def _flagged(self, scores: Floats) -> Bools:
         threshold = self._material.task.threshold
@@ -84,6 +83,7 @@ class Judge:
         if not len(rows):
             return np.zeros(0), np.zeros(0), rows
         material = self._material
+        warm_up()
         found = attack(
             target,
             rows,
@@ -116,6 +116,12 @@ class Judge:
                 for box in self.boxes
             ),
         )
+
+
+def _scores(model: TreeModel, material: Material, X: Floats) -> Floats:
+    """Probabilities of class 1 (n,). Libraries answer in float32; so do we, or ties would not be ties."""
+    answers = scores(model.ensemble, material.feature_map.apply(X))[:, 1]
+    return answers.astype(np.float32).astype(np.float64)
 
 
 def auc(labels: Floats, scores: Floats) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from holdfast.core.domain.hardening import Hardening, HardeningPoint
+from holdfast.core.domain.hardening import Hardening, HardeningFigures, HardeningPoint
 from holdfast.core.domain.ids import digest_bytes
 from holdfast.core.errors import TargetError, UsageError
 from holdfast.core.formats.margins import margins
@@ -77,11 +77,20 @@ class Hardened:
 
 @dataclass
 class _Tried:
-    """What came of training so far."""
+    """The model before, and what came of training so far."""
 
+    before: Judged
+    figures: HardeningFigures
     points: list[HardeningPoint] = field(default_factory=list)
     judged: list[Judged] = field(default_factory=list)
     artifacts: list[bytes] = field(default_factory=list)
+    complete: bool = False
+
+    def add(self, point: HardeningPoint, judged: Judged, artifact: bytes) -> None:
+        """One more candidate."""
+        self.points.append(point)
+        self.judged.append(judged)
+        self.artifacts.append(artifact)
 
 
 def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: Watcher = lambda _: None) -> Hardened:
@@ -94,17 +103,9 @@ def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: W
     watch(Step(f"reading {subject.model.name}: its trees, its rows, its contract"))
     material = Material.read(subject)
     judge = Judge(material, linf=wish.linf, rows=wish.rows, seed=wish.seed)
-    before = judge.judge(material.model)
-    figures = judge.figures(before)
-    watch(
-        Step(f"before: robust recall {figures.at(wish.linf).robust_recall:.3f} at {wish.linf:g}, AUC {figures.auc:.4f}")
-    )
     with tempfile.TemporaryDirectory(prefix="holdfast-harden-") as name:
-        tried, complete = _train(material, judge, before, wish, Path(name), watch)
-    chosen = choose(tried.points, figures, wish.linf)
-    elsewhere = chosen_elsewhere(
-        judge, before, tried.judged, linf=wish.linf, max_auc_loss=wish.max_auc_loss, seed=wish.seed
-    )
+        tried = _try(material, judge, wish, Path(name), watch)
+    chosen = choose(tried.points, tried.figures, wish.linf)
     artifact = None if chosen is None else tried.artifacts[chosen.number]
     made = Hardening(
         model=subject.model.name,
@@ -113,12 +114,14 @@ def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: W
         recipes=wish.recipes,
         linf=wish.linf,
         max_auc_loss=wish.max_auc_loss,
-        before=figures,
+        before=tried.figures,
         points=tuple(tried.points),
         chosen=None if chosen is None else chosen.number,
         version=None if artifact is None else digest_bytes(artifact),
-        elsewhere=elsewhere,
-        complete=complete,
+        elsewhere=chosen_elsewhere(
+            judge, tried.before, tried.judged, linf=wish.linf, max_auc_loss=wish.max_auc_loss, seed=wish.seed
+        ),
+        complete=tried.complete,
         recorded_at=store.clock(),
         file="" if artifact is None else output.name,
         made_from=_made_from(material),
@@ -126,26 +129,26 @@ def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: W
     return _keep(made, artifact, output, wish, store, key)
 
 
-def _train(
-    material: Material, judge: Judge, before: Judged, wish: Wish, folder: Path, watch: Watcher
-) -> tuple[_Tried, bool]:
-    """Judge candidates while the next are trained."""
+def _try(material: Material, judge: Judge, wish: Wish, folder: Path, watch: Watcher) -> _Tried:
+    """Judge the model as it is while the training process starts, then each candidate while the next is trained."""
     deadline = None if wish.budget_s is None else time.monotonic() + wish.budget_s
-    tried, base = _Tried(), judge.figures(before)
-    with Trainer(folder, _job(material, before, wish), material.train, material.train_labels) as trainer:
+    job = _job(material, judge.train_flag_rate(material.model), wish)
+    with Trainer(folder, job, material.train, material.train_labels) as trainer:
+        before = judge.judge(material.model)
+        tried = _Tried(before, judge.figures(before))
+        watch(Step(_before(tried, wish)))
         for made in trainer.candidates(deadline):
             artifact = (folder / made.artifact).read_bytes()
             judged = _judged(material, judge, artifact, folder / made.margins)
-            params = dict(made.params)
-            point = point_of(len(tried.points), made.recipe, params, judge.figures(judged), base, wish.max_auc_loss)
-            tried.points.append(point)
-            tried.judged.append(judged)
-            tried.artifacts.append(artifact)
+            figures, number = judge.figures(judged), len(tried.points)
+            point = point_of(number, made.recipe, dict(made.params), figures, tried.figures, wish.max_auc_loss)
+            tried.add(point, judged, artifact)
             watch(Step(_words(made, point, wish), point))
-    return tried, trainer.complete
+        tried.complete = trainer.complete
+    return tried
 
 
-def _job(material: Material, before: Judged, wish: Wish) -> Job:
+def _job(material: Material, flag_rate: float, wish: Wish) -> Job:
     return Job(
         recipes=wish.recipes,
         source=material.model.ensemble.source,
@@ -155,7 +158,7 @@ def _job(material: Material, before: Judged, wish: Wish) -> Job:
         harmed=material.task.harm.from_class,
         linf=wish.linf,
         original=material.original,
-        flag_rate=before.train_flag_rate,
+        flag_rate=flag_rate,
         cut=material.cut,
         scales=tuple(float(scale) for scale in material.scales),
         seed=wish.seed,
@@ -176,6 +179,11 @@ def _judged(material: Material, judge: Judge, artifact: bytes, margins_file: Pat
             code="HF-HRD-009",
         )
     return judge.judge(model)
+
+
+def _before(tried: _Tried, wish: Wish) -> str:
+    figures = tried.figures
+    return f"before: robust recall {figures.at(wish.linf).robust_recall:.3f} at {wish.linf:g}, AUC {figures.auc:.4f}"
 
 
 def _words(made: Made, point: HardeningPoint, wish: Wish) -> str:
