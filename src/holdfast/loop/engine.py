@@ -59,9 +59,7 @@ class Engine:
         with self.store.reading() as tx:
             if not tx.outbox.waiting(topics):
                 return []
-        return self.store.run(
-            lambda tx: tx.outbox.claim_batch(self.owner, topics=topics, limit=BATCH, ttl_s=LEASE_S)
-        )
+        return self.store.run(lambda tx: tx.outbox.claim_batch(self.owner, topics=topics, limit=BATCH, ttl_s=LEASE_S))
 
     def _answer(self, message: Message) -> bool:
         try:

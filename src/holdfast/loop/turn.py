@@ -72,7 +72,9 @@ class Turn:
         if policy is None:
             return None
         judgement = judge(case.subject, policy, as_of=self.now, intel=self.intel, baseline=case.baseline)
-        return None if _same(case.last, judgement) else Kept(judgement, policy, replace(inputs_of(case.subject), asked=False))
+        if _same(case.last, judgement):
+            return None
+        return Kept(judgement, policy, replace(inputs_of(case.subject), asked=False))
 
 
 def _same(one: Judgement, other: Judgement) -> bool:
