@@ -25,6 +25,14 @@ def scene(tmp_path: Path, database: str | None) -> Iterator[Scene]:
     scene.store.close()
 
 
+@pytest.fixture
+def lite(tmp_path: Path) -> Iterator[Scene]:
+    """Where the engine does not matter."""
+    scene = Scene(tmp_path)
+    yield scene
+    scene.store.close()
+
+
 def weak(scene: Scene, *columns: str) -> tuple[object, ...]:
     """What an audit says of a model that can be evaded: a finding of technique AML.T0015."""
     facts = [Fact("evasion.column", name) for name in columns]
@@ -89,24 +97,24 @@ def test_an_alert_that_nothing_predicted_fails_a_model_that_had_passed_and_its_c
     assert [item.finding.fingerprint for item in findings(scene, FindingState.CLOSED)] == [found.finding.fingerprint]
 
 
-def test_two_alerts_of_one_moment_hold_the_finding_until_both_are_closed(scene: Scene) -> None:
-    scene.judge(scene.model())
-    first, second = scene.alert(), scene.alert()
-    scene.settle()
-    scene.close(first)
-    scene.settle()
-    assert verdict(scene) is Verdict.FAILED
-    scene.close(second)
-    scene.settle()
-    assert verdict(scene) is Verdict.PASSED
+def test_two_alerts_of_one_moment_hold_the_finding_until_both_are_closed(lite: Scene) -> None:
+    lite.judge(lite.model())
+    first, second = lite.alert(), lite.alert()
+    lite.settle()
+    lite.close(first)
+    lite.settle()
+    assert verdict(lite) is Verdict.FAILED
+    lite.close(second)
+    lite.settle()
+    assert verdict(lite) is Verdict.PASSED
 
 
-def test_campaigns_of_two_techniques_are_two_findings(scene: Scene) -> None:
-    scene.judge(scene.model())
-    scene.alert()
-    scene.alert(technique="AML.T0024.002")
-    scene.settle()
-    assert {item.finding.technique for item in findings(scene)} == {"AML.T0015", "AML.T0024.002"}
+def test_campaigns_of_two_techniques_are_two_findings(lite: Scene) -> None:
+    lite.judge(lite.model())
+    lite.alert()
+    lite.alert(technique="AML.T0024.002")
+    lite.settle()
+    assert {item.finding.technique for item in findings(lite)} == {"AML.T0015", "AML.T0024.002"}
 
 
 @pytest.mark.parametrize(
@@ -119,27 +127,27 @@ def test_campaigns_of_two_techniques_are_two_findings(scene: Scene) -> None:
     ],
 )
 def test_columns_decide_where_both_sides_name_some(
-    scene: Scene, named: tuple[str, ...], seen: tuple[str, ...], joined: bool
+    lite: Scene, named: tuple[str, ...], seen: tuple[str, ...], joined: bool
 ) -> None:
-    judged = scene.judge(scene.model(), *weak(scene, *named), kinds=frozenset({"tree"}))
+    judged = lite.judge(lite.model(), *weak(lite, *named), kinds=frozenset({"tree"}))
     predicted = next(item.fingerprint for item in judged.findings if item.technique == "AML.T0015")
-    alert = scene.alert(columns=seen)
-    scene.settle()
-    assert (stored(scene, alert).finding == predicted) is joined
+    alert = lite.alert(columns=seen)
+    lite.settle()
+    assert (stored(lite, alert).finding == predicted) is joined
 
 
-def test_the_finding_of_an_earlier_alert_predicts_nothing(scene: Scene) -> None:
-    scene.judge(scene.model())
-    scene.alert()
-    scene.settle()
-    scene.clock.advance(timedelta(minutes=5))
-    later = scene.alert()
-    scene.settle()
-    with scene.store.reading() as tx:
+def test_the_finding_of_an_earlier_alert_predicts_nothing(lite: Scene) -> None:
+    lite.judge(lite.model())
+    lite.alert()
+    lite.settle()
+    lite.clock.advance(timedelta(minutes=5))
+    later = lite.alert()
+    lite.settle()
+    with lite.store.reading() as tx:
         last = [item for item in tx.observations.of("card-fraud", VERSION) if item.check == CAMPAIGN_CHECK][-1]
     values = [fact.value for fact in last.observation.facts if fact.kind == CAMPAIGN_CHECK]
     assert values == ["unpredicted", "unpredicted"]
-    assert stored(scene, later).finding == findings(scene)[0].finding.fingerprint
+    assert stored(lite, later).finding == findings(lite)[0].finding.fingerprint
 
 
 def test_the_answer_is_given_once_however_often_the_message_comes(scene: Scene) -> None:
@@ -166,36 +174,36 @@ def test_the_answer_is_given_once_however_often_the_message_comes(scene: Scene) 
     assert everything() == before
 
 
-def test_closing_withdraws_the_alerts_claims_and_leaves_the_state_as_it_was(scene: Scene) -> None:
-    scene.judge(scene.model())
-    with scene.store.reading() as tx:
+def test_closing_withdraws_the_alerts_claims_and_leaves_the_state_as_it_was(lite: Scene) -> None:
+    lite.judge(lite.model())
+    with lite.store.reading() as tx:
         before = state_digest(tx.claims.effects())
-    alert = scene.alert()
-    scene.settle()
-    with scene.store.reading() as tx:
+    alert = lite.alert()
+    lite.settle()
+    with lite.store.reading() as tx:
         during = tx.claims.effects()
     assert {effect.effect for effect in during} >= {"watch", "coarsen", "throttle"}
-    scene.close(alert)
-    scene.settle()
-    with scene.store.reading() as tx:
+    lite.close(alert)
+    lite.settle()
+    with lite.store.reading() as tx:
         assert state_digest(tx.claims.effects()) == before
 
 
-def test_an_alert_closed_before_its_turn_does_nothing(scene: Scene) -> None:
-    scene.judge(scene.model())
-    alert = scene.alert()
-    scene.close(alert)
-    scene.settle()
-    assert verdict(scene) is Verdict.PASSED
-    with scene.store.reading() as tx:
+def test_an_alert_closed_before_its_turn_does_nothing(lite: Scene) -> None:
+    lite.judge(lite.model())
+    alert = lite.alert()
+    lite.close(alert)
+    lite.settle()
+    assert verdict(lite) is Verdict.PASSED
+    with lite.store.reading() as tx:
         assert tx.runs.recent() == []
         assert tx.claims.all() == []
 
 
-def test_an_alert_on_a_model_that_nobody_registered_is_answered_all_the_same(scene: Scene) -> None:
-    scene.alert(model="unheard-of")
-    scene.settle()
-    with scene.store.reading() as tx:
+def test_an_alert_on_a_model_that_nobody_registered_is_answered_all_the_same(lite: Scene) -> None:
+    lite.alert(model="unheard-of")
+    lite.settle()
+    with lite.store.reading() as tx:
         assert [run.model for run in tx.runs.recent()] == ["unheard-of"]
         assert [item.model for item in tx.incidents.open()] == ["unheard-of"]
 
@@ -210,23 +218,23 @@ def test_an_alert_on_a_model_that_nobody_registered_is_answered_all_the_same(sce
     ],
 )
 def test_grave_alerts_on_models_that_matter_open_an_incident(
-    scene: Scene, tier: Tier, severity: Severity, opens: bool
+    lite: Scene, tier: Tier, severity: Severity, opens: bool
 ) -> None:
-    scene.judge(scene.model(tier=tier))
-    alert = scene.alert(severity=severity)
-    scene.settle()
-    with scene.store.reading() as tx:
+    lite.judge(lite.model(tier=tier))
+    alert = lite.alert(severity=severity)
+    lite.settle()
+    with lite.store.reading() as tx:
         assert bool(tx.incidents.open()) is opens
         assert (tx.incidents.of_alert(alert.id) is not None) is opens
 
 
-def test_clients_are_counted_from_the_traffic_of_the_last_day(scene: Scene) -> None:
+def test_clients_are_counted_from_the_traffic_of_the_last_day(lite: Scene) -> None:
     from holdfast.core.store.traffic import SCORE_BINS, TrafficHour
 
-    with scene.store.transaction() as tx:
+    with lite.store.transaction() as tx:
         assert clients_of(tx, "card-fraud") is None
         hours = [
-            TrafficHour("card-fraud", scene.clock() - timedelta(hours=age), 10, 0, 0, (0,) * SCORE_BINS, n)
+            TrafficHour("card-fraud", lite.clock() - timedelta(hours=age), 10, 0, 0, (0,) * SCORE_BINS, n)
             for age, n in ((1, 40), (3, 70), (40, 900))
         ]
         tx.traffic.add(hours)
@@ -234,10 +242,10 @@ def test_clients_are_counted_from_the_traffic_of_the_last_day(scene: Scene) -> N
         assert clients_of(tx, "other") is None
 
 
-def test_enforcing_needs_playbook_and_installation_to_say_so(scene: Scene) -> None:
-    scene.judge(scene.model())
-    scene.response = replace(scene.response, mode=Mode.ENFORCE)
-    scene.alert()
-    scene.settle()
-    with scene.store.reading() as tx:
+def test_enforcing_needs_playbook_and_installation_to_say_so(lite: Scene) -> None:
+    lite.judge(lite.model())
+    lite.response = replace(lite.response, mode=Mode.ENFORCE)
+    lite.alert()
+    lite.settle()
+    with lite.store.reading() as tx:
         assert {bool(item.body["enforce"]) for item in tx.claims.effects()} == {False}

@@ -65,38 +65,38 @@ def test_notices_arrive_in_order_once_and_the_ledger_says_so(scene: Scene) -> No
     assert (view(scene).state, view(scene).delivered, view(scene).queued) == ("ok", 3, 0)
 
 
-def test_the_same_notice_is_queued_once(scene: Scene) -> None:
+def test_the_same_notice_is_queued_once(lite: Scene) -> None:
     sink = Recorder()
-    queue(scene, 1)
-    queue(scene, 1)
-    deliver(scene.store, [outlet(sink)])
-    queue(scene, 1)
-    deliver(scene.store, [outlet(sink)])
+    queue(lite, 1)
+    queue(lite, 1)
+    deliver(lite.store, [outlet(sink)])
+    queue(lite, 1)
+    deliver(lite.store, [outlet(sink)])
     assert len(sink.got) == 1
 
 
 def test_a_sink_that_is_down_is_asked_less_and_less_often_and_loses_nothing(lite: Scene) -> None:
     """Ten minutes of the store's clock, a round every two seconds."""
-    scene = lite
+    lite = lite
     sink = Recorder(fault=ConnectionRefusedError("nobody there"))
     ids = []
     for turn in range(300):
         if turn % 25 == 0:
-            ids += queue(scene, turn)
-        deliver(scene.store, [outlet(sink)])
-        scene.clock.advance(timedelta(seconds=2))
+            ids += queue(lite, turn)
+        deliver(lite.store, [outlet(sink)])
+        lite.clock.advance(timedelta(seconds=2))
     assert sink.tries <= 10
-    seen = view(scene)
+    seen = view(lite)
     assert (seen.state, seen.queued, seen.failures) == ("failing", 12, sink.tries)
     assert seen.oldest_s == 600
     assert seen.last_error is not None
     assert "nobody there" in seen.last_error
     sink.fault = None
     for _ in range(150):
-        deliver(scene.store, [outlet(sink)])
-        scene.clock.advance(timedelta(seconds=2))
+        deliver(lite.store, [outlet(sink)])
+        lite.clock.advance(timedelta(seconds=2))
     assert sink.got == ids
-    assert (view(scene).state, view(scene).failures) == ("ok", 0)
+    assert (view(lite).state, view(lite).failures) == ("ok", 0)
 
 
 def test_the_pause_grows_and_has_an_end() -> None:
@@ -143,7 +143,7 @@ def test_a_slow_sink_keeps_no_other_back(lite: Scene) -> None:
     assert deliver(lite.store, [outlet(Slow(), "slow"), outlet(Quick(), "quick")]) == Delivered(delivered=6)
 
 
-def test_a_notice_that_a_sink_refuses_holds_up_no_other(scene: Scene) -> None:
+def test_a_notice_that_a_sink_refuses_holds_up_no_other(lite: Scene) -> None:
     class Picky(Recorder):
         def send(self, notice: Notice) -> None:
             self.tries += 1
@@ -152,14 +152,14 @@ def test_a_notice_that_a_sink_refuses_holds_up_no_other(scene: Scene) -> None:
             self.got.append(notice.id)
 
     sink = Picky()
-    _, second = queue(scene, 1, 2)
-    assert deliver(scene.store, [outlet(sink)]) == Delivered(delivered=1, refused=1)
+    _, second = queue(lite, 1, 2)
+    assert deliver(lite.store, [outlet(sink)]) == Delivered(delivered=1, refused=1)
     assert sink.got == [second]
-    seen = view(scene)
+    seen = view(lite)
     assert (seen.queued, seen.state) == (1, "late")
-    assert deliver(scene.store, [outlet(sink)]) == Delivered()
-    scene.clock.advance(timedelta(seconds=3))
-    assert deliver(scene.store, [outlet(sink)]) == Delivered(refused=1)
+    assert deliver(lite.store, [outlet(sink)]) == Delivered()
+    lite.clock.advance(timedelta(seconds=3))
+    assert deliver(lite.store, [outlet(sink)]) == Delivered(refused=1)
 
 
 @pytest.mark.parametrize(

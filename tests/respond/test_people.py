@@ -56,45 +56,45 @@ def test_an_order_by_hand_is_in_force_until_its_end_or_until_lifted(scene: Scene
     assert enforced(scene) == {}
 
 
-def test_an_alerts_end_leaves_what_a_person_ordered_and_the_other_way_round(scene: Scene) -> None:
-    scene.judge(scene.model())
-    order(scene, enforce=True)
-    mine = state(scene)
-    alert = scene.alert()
-    scene.settle()
-    both = state(scene)
+def test_an_alerts_end_leaves_what_a_person_ordered_and_the_other_way_round(lite: Scene) -> None:
+    lite.judge(lite.model())
+    order(lite, enforce=True)
+    mine = state(lite)
+    alert = lite.alert()
+    lite.settle()
+    both = state(lite)
     assert both != mine
-    scene.close(alert)
-    scene.settle()
-    assert state(scene) == mine
-    later = scene.alert()
-    scene.settle()
-    lift(scene)
-    with scene.store.reading() as tx:
+    lite.close(alert)
+    lite.settle()
+    assert state(lite) == mine
+    later = lite.alert()
+    lite.settle()
+    lift(lite)
+    with lite.store.reading() as tx:
         assert {str(item.cause) for item in tx.claims.active()} == {f"alert:{later.id}"}
 
 
-def test_a_persons_enforced_order_leads_over_what_an_alert_only_notes(scene: Scene) -> None:
-    scene.judge(scene.model())
-    scene.alert()
-    scene.settle()
-    assert enforced(scene)["throttle"] is False
-    order(scene, enforce=True)
-    with scene.store.reading() as tx:
+def test_a_persons_enforced_order_leads_over_what_an_alert_only_notes(lite: Scene) -> None:
+    lite.judge(lite.model())
+    lite.alert()
+    lite.settle()
+    assert enforced(lite)["throttle"] is False
+    order(lite, enforce=True)
+    with lite.store.reading() as tx:
         [view] = [item for item in directives_view(tx, tx.now).directives if item.action == "throttle"]
     assert (view.enforce, view.body["per_minute"], len(view.causes)) == (True, 5, 2)
 
 
-def test_a_person_can_keep_automatic_orders_off_a_client(scene: Scene) -> None:
-    scene.judge(scene.model())
-    scene.alert(clients=("c1", "c2"))
-    scene.settle()
-    order(scene, "allow")
-    with scene.store.reading() as tx:
+def test_a_person_can_keep_automatic_orders_off_a_client(lite: Scene) -> None:
+    lite.judge(lite.model())
+    lite.alert(clients=("c1", "c2"))
+    lite.settle()
+    order(lite, "allow")
+    with lite.store.reading() as tx:
         held = {item.client for item in directives_view(tx, tx.now).directives}
     assert held == {"c2"}
-    lift(scene, "allow")
-    with scene.store.reading() as tx:
+    lift(lite, "allow")
+    with lite.store.reading() as tx:
         assert {item.client for item in directives_view(tx, tx.now).directives} == {"c1", "c2"}
 
 
@@ -109,30 +109,30 @@ def test_a_grave_order_by_hand_waits_for_a_second_person(scene: Scene) -> None:
     assert enforced(scene) == {}, "an end given as a moment does not move with the approval"
 
 
-def test_a_grave_order_on_a_model_that_matters_less_needs_nobody_else(scene: Scene) -> None:
-    scene.model(tier=Tier.MEDIUM)
-    assert order(scene, "block", enforce=True).state(scene.clock()) is RunState.ACTIVE
-    assert enforced(scene) == {"block": True}
+def test_a_grave_order_on_a_model_that_matters_less_needs_nobody_else(lite: Scene) -> None:
+    lite.model(tier=Tier.MEDIUM)
+    assert order(lite, "block", enforce=True).state(lite.clock()) is RunState.ACTIVE
+    assert enforced(lite) == {"block": True}
 
 
-def test_a_newer_order_of_the_same_person_replaces_the_older(scene: Scene) -> None:
-    scene.model()
-    order(scene, enforce=True, body={"per_minute": 50})
-    scene.clock.advance(timedelta(minutes=1))
-    order(scene, enforce=True, body={"per_minute": 2}, until=scene.clock() + timedelta(minutes=30))
-    with scene.store.reading() as tx:
+def test_a_newer_order_of_the_same_person_replaces_the_older(lite: Scene) -> None:
+    lite.model()
+    order(lite, enforce=True, body={"per_minute": 50})
+    lite.clock.advance(timedelta(minutes=1))
+    order(lite, enforce=True, body={"per_minute": 2}, until=lite.clock() + timedelta(minutes=30))
+    with lite.store.reading() as tx:
         [view] = directives_view(tx, tx.now).directives
     assert view.body["per_minute"] == 2
-    assert lift(scene) == 1
+    assert lift(lite) == 1
 
 
-def test_two_peoples_orders_are_lifted_together_and_a_third_action_stays(scene: Scene) -> None:
-    scene.model()
-    order(scene, enforce=True)
-    order(scene, enforce=True, by="ben")
-    order(scene, "watch")
-    assert lift(scene) == 2
-    assert enforced(scene) == {"watch": False}
+def test_two_peoples_orders_are_lifted_together_and_a_third_action_stays(lite: Scene) -> None:
+    lite.model()
+    order(lite, enforce=True)
+    order(lite, enforce=True, by="ben")
+    order(lite, "watch")
+    assert lift(lite) == 2
+    assert enforced(lite) == {"watch": False}
 
 
 @pytest.mark.parametrize(

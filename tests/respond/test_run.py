@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -95,10 +96,10 @@ def test_a_run_is_recorded_with_claims_messages_and_leaves(scene: Scene) -> None
     assert queued(scene, "soc") == ["raised"]
 
 
-def test_a_sink_that_hears_only_where_it_is_named_hears_nothing_else(scene: Scene) -> None:
-    scene.model()
-    answer(scene, scene.alert(), playbook("own", THROTTLE))
-    assert (queued(scene, "siem"), queued(scene, "soc")) == (["raised"], [])
+def test_a_sink_that_hears_only_where_it_is_named_hears_nothing_else(lite: Scene) -> None:
+    lite.model()
+    answer(lite, lite.alert(), playbook("own", THROTTLE))
+    assert (queued(lite, "siem"), queued(lite, "soc")) == (["raised"], [])
 
 
 def test_answering_twice_changes_nothing(scene: Scene) -> None:
@@ -130,67 +131,67 @@ def test_of_two_overlapping_causes_each_is_withdrawn_alone(scene: Scene) -> None
     assert state(scene) == nothing
 
 
-def test_of_two_playbooks_on_one_alert_each_is_undone_alone(scene: Scene) -> None:
+def test_of_two_playbooks_on_one_alert_each_is_undone_alone(lite: Scene) -> None:
     """Both make the same claim; the one that goes further stands, and without it the other one does."""
-    scene.model()
-    nothing = state(scene)
-    alert = scene.alert()
-    long, short = answer(scene, alert, playbook("a-long", THROTTLE), playbook("b-short", SHORT, BLOCK))
-    with scene.store.reading() as tx:
+    lite.model()
+    nothing = state(lite)
+    alert = lite.alert()
+    long, short = answer(lite, alert, playbook("a-long", THROTTLE), playbook("b-short", SHORT, BLOCK))
+    with lite.store.reading() as tx:
         assert [(item.effect, item.until) for item in tx.claims.active(effect="throttle")] == [
-            ("throttle", scene.clock() + timedelta(hours=6))
+            ("throttle", lite.clock() + timedelta(hours=6))
         ]
-    scene.store.run(lambda tx: people.undo(tx, long.id, "ana", "a test"))
-    with scene.store.reading() as tx:
+    lite.store.run(lambda tx: people.undo(tx, long.id, "ana", "a test"))
+    with lite.store.reading() as tx:
         ends = {item.effect: item.until for item in tx.claims.active()}
-    assert ends == {"throttle": scene.clock() + timedelta(hours=1), "block": scene.clock() + timedelta(hours=2)}
-    scene.store.run(lambda tx: people.undo(tx, short.id, "ana", "a test"))
-    assert state(scene) == nothing
+    assert ends == {"throttle": lite.clock() + timedelta(hours=1), "block": lite.clock() + timedelta(hours=2)}
+    lite.store.run(lambda tx: people.undo(tx, short.id, "ana", "a test"))
+    assert state(lite) == nothing
 
 
-def test_what_was_said_is_compensated(scene: Scene) -> None:
-    scene.model()
-    alert = scene.alert()
-    [run] = answer(scene, alert, playbook("own", THROTTLE, TELL))
-    scene.store.run(lambda tx: people.undo(tx, run.id, "ana", "a test"))
-    assert queued(scene, "soc") == ["raised", "undone"]
-    assert queued(scene, "siem") == ["raised"]  # it was told of the alert, which stands, and not of the run
+def test_what_was_said_is_compensated(lite: Scene) -> None:
+    lite.model()
+    alert = lite.alert()
+    [run] = answer(lite, alert, playbook("own", THROTTLE, TELL))
+    lite.store.run(lambda tx: people.undo(tx, run.id, "ana", "a test"))
+    assert queued(lite, "soc") == ["raised", "undone"]
+    assert queued(lite, "siem") == ["raised"]  # it was told of the alert, which stands, and not of the run
 
 
-def test_closing_the_alert_tells_whoever_was_told_of_it(scene: Scene) -> None:
-    scene.model()
-    scene.response = response(playbook("own", THROTTLE, TELL))
-    alert = scene.alert()
-    scene.settle()
-    scene.close(alert)
-    scene.settle()
-    assert queued(scene, "siem")[0] == "raised"
-    assert "withdrawn" in queued(scene, "siem")
-    assert "withdrawn" in queued(scene, "soc")
-    with scene.store.reading() as tx:
+def test_closing_the_alert_tells_whoever_was_told_of_it(lite: Scene) -> None:
+    lite.model()
+    lite.response = response(playbook("own", THROTTLE, TELL))
+    alert = lite.alert()
+    lite.settle()
+    lite.close(alert)
+    lite.settle()
+    assert queued(lite, "siem")[0] == "raised"
+    assert "withdrawn" in queued(lite, "siem")
+    assert "withdrawn" in queued(lite, "soc")
+    with lite.store.reading() as tx:
         assert tx.claims.active() == []
         assert {run.state(tx.now) for run in tx.runs.recent()} == {RunState.UNDONE}
 
 
-def test_a_grave_order_calls_people_and_is_noted_meanwhile(scene: Scene) -> None:
-    scene.model(tier=Tier.CRITICAL)
-    [run] = answer(scene, scene.alert(), playbook("own", BLOCK))
-    assert run.state(scene.clock()) is RunState.PENDING
-    assert queued(scene, "siem") == ["raised", "waiting"]
-    with scene.store.reading() as tx:
+def test_a_grave_order_calls_people_and_is_noted_meanwhile(lite: Scene) -> None:
+    lite.model(tier=Tier.CRITICAL)
+    [run] = answer(lite, lite.alert(), playbook("own", BLOCK))
+    assert run.state(lite.clock()) is RunState.PENDING
+    assert queued(lite, "siem") == ["raised", "waiting"]
+    with lite.store.reading() as tx:
         [effect] = tx.claims.effects()
     assert (effect.effect, effect.body["enforce"]) == ("block", False)
 
 
-def test_a_tier_that_is_not_known_counts_as_the_gravest(scene: Scene) -> None:
-    [run] = answer(scene, scene.alert(model="unheard-of"), playbook("own", BLOCK))
+def test_a_tier_that_is_not_known_counts_as_the_gravest(lite: Scene) -> None:
+    [run] = answer(lite, lite.alert(model="unheard-of"), playbook("own", BLOCK))
     assert run.missing == 2
 
 
-def test_a_withdrawn_model_wide_order_leaves_the_clients_one(scene: Scene) -> None:
-    scene.model()
-    [run] = answer(scene, scene.alert(clients=("c1", "c2")), playbook("own", THROTTLE))
-    with scene.store.reading() as tx:
+def test_a_withdrawn_model_wide_order_leaves_the_clients_one(lite: Scene) -> None:
+    lite.model()
+    [run] = answer(lite, lite.alert(clients=("c1", "c2")), playbook("own", THROTTLE))
+    with lite.store.reading() as tx:
         assert [item.target for item in tx.claims.active()] == ["client:card-fraud/c1", "client:card-fraud/c2"]
         assert tx.claims.of_cause(Cause("alert", run.cause.id)) == tx.claims.all()
 
@@ -228,3 +229,23 @@ def test_capture_reads_what_the_view_gives(lite: Scene) -> None:
         [meant] = tx.claims.effects()
     assert (read.action.value, read.client, read.enforce, read.until) == ("throttle", "c1", True, meant.until)
     assert read.body["per_minute"] == 30
+
+
+def test_a_cap_holds_when_alerts_are_answered_side_by_side(scene: Scene) -> None:
+    text = TEXT.format(id="own", steps=THROTTLE, words="throttle").replace("enforced: 100", "enforced: 3")
+    book = Playbook.parse(text, "own")
+    scene.model()
+    alerts = [scene.alert(clients=(f"c{number}",)) for number in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda alert: answer(scene, alert, book), alerts))
+    with scene.store.reading() as tx:
+        assert sum(item.enforce for item in directives_view(tx, tx.now).directives) == 3
+
+
+def test_of_two_people_who_approve_at_once_both_count(scene: Scene) -> None:
+    scene.model(tier=Tier.CRITICAL)
+    [run] = answer(scene, scene.alert(), playbook("own", BLOCK))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda who: scene.store.run(lambda tx: people.approve(tx, run.id, who)), ("ana", "ben")))
+    with scene.store.reading() as tx:
+        assert [item.enforce for item in directives_view(tx, tx.now).directives] == [True]

@@ -74,6 +74,7 @@ def order(tx: Transaction, wish: Wish) -> Run:
 
     Raises UsageError HF-RSP-012 (who), -015 (what).
     """
+    tx.runs.hold()
     by, tier = person(wish.by), _check(tx, wish)
     cause = by_hand(by, wish.action)
     for old in _standing(tx, cause, wish.target):
@@ -148,6 +149,7 @@ def lift(tx: Transaction, action: str, model: str, client: str | None, by: str, 
 
     Raises UsageError HF-RSP-012 (who), -016 (there is nothing to lift).
     """
+    tx.runs.hold()
     who, target = person(by), target_of(model, client)
     claims = [item for item in tx.claims.active(effect=action, target=target) if item.cause.kind == PERSON]
     if not claims:
@@ -210,7 +212,8 @@ def undo(tx: Transaction, run_id: str, by: str, reason: str) -> Run:
 
 def found(tx: Transaction, run_id: str) -> Run:
     """The run with this id, held for this transaction. Raises UsageError (HF-RSP-007) where there is none."""
-    run = tx.runs.find(run_id, hold=True)
+    tx.runs.hold()
+    run = tx.runs.find(run_id)
     if run is None:
         raise UsageError(
             f"there is no run '{run_id[:80]}'",

@@ -34,6 +34,7 @@ def respond(tx: Transaction, alert: Alert, response: Response, clients: int | No
 
     `clients`: how many the model has; None where that is not known, and then no client is slowed without a person.
     """
+    tx.runs.hold()
     model = tx.models.find(alert.model)
     situation = situation_of(tx, alert, model, response, clients)
     planned = decide(response.playbooks, situation)
@@ -70,6 +71,7 @@ def predicted(tx: Transaction, alert: Alert) -> bool:
 
 def end_alert(tx: Transaction, alert: Alert) -> tuple[Run, ...]:
     """An alert was closed: its runs are taken back, its claims end, and whoever was told of it is told so."""
+    tx.runs.hold()
     cause = Cause("alert", alert.id)
     ended = tuple(run for run in tx.runs.of_cause(cause) if run.undone_at is None)
     for run in ended:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, update
+from sqlalchemy import Row, Select, select, text, update
 
 from holdfast.core.domain.claim import Cause
 from holdfast.core.domain.response import Approval, Run
@@ -22,6 +22,14 @@ class Runs:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._sql = session.connection
+
+    def hold(self) -> None:
+        """Make others who decide about any run wait until this transaction ends. Call it before reading.
+
+        Caps count over all runs, and the claims of a cause follow from all of its runs: both need one order.
+        """
+        if self._sql.dialect.name == "postgresql":
+            self._sql.execute(text("LOCK TABLE runs IN SHARE ROW EXCLUSIVE MODE"))
 
     def add(self, run: Run) -> bool:
         """Keep a run with the approvals it comes with; False, and nothing changes, where it is known."""
@@ -39,10 +47,9 @@ class Runs:
             self.approve(run.id, approval)
         return True
 
-    def find(self, run_id: str, *, hold: bool = False) -> Run | None:
-        """The run with this id; `hold` makes others who decide about it wait until this transaction ends."""
-        query = select(runs).where(runs.c.id == run_id)
-        found = self._select(query.with_for_update() if hold else query)
+    def find(self, run_id: str) -> Run | None:
+        """The run with this id."""
+        found = self._select(select(runs).where(runs.c.id == run_id))
         return found[0] if found else None
 
     def of_cause(self, cause: Cause) -> list[Run]:
