@@ -43,6 +43,7 @@ PER_KIND = 10
 SPACING = 20
 """Honest events between two questions of an attacker."""
 BATCH = 5_000
+CHUNK = 10
 Predict = Callable[[Any], Any]
 
 
@@ -176,8 +177,8 @@ def attacked(
         table = _mixed(lab, stream, campaign, first, last, number, subjects, rotating)
         return [item for item in on.see(table) if any(name.startswith("atk-") for name in item.events)]
 
-    for first in range(0, length, 25):
-        last = min(first + 25, length)
+    for first in range(0, length, CHUNK):
+        last = min(first + CHUNK, length)
         before = now.fork()
         if ask(now, first, last):
             # The same questions again, one by one, to see which of them it was.
@@ -224,20 +225,18 @@ def campaigns(lab: Lab, seed: int, budget: int) -> Iterator[tuple[int, Campaign,
 
 
 def trial(
-    lab: Lab, *, events: int, warm: int, seed: int, budget: int, subjects: bool
+    lab: Lab, stream: Stream, made: list[tuple[int, Campaign, bool]], *, events: int, warm: int, subjects: bool
 ) -> tuple[Watching, list[Outcome]]:
     """Learn, read fresh honest traffic, then each campaign on its own."""
     watching = Watching.of(lab)
-    stream = benign(lab.simulate, warm + events + budget * SPACING, seed)
     replay(watching, lab, stream.rows(0, warm), subjects=subjects)
     watching.raised, watching.seconds = 0, 0.0
     replay(watching, lab, stream.rows(warm, warm + events), subjects=subjects)
     rest = stream.rows(warm + events, len(stream))
-    made = [
+    return watching, [
         attacked(watching, lab, rest, one, number, subjects=subjects, rotating=rotating)
-        for number, one, rotating in campaigns(lab, seed, budget)
+        for number, one, rotating in made
     ]
-    return watching, made
 
 
 def table_of(outcomes: list[Outcome]) -> str:
@@ -268,18 +267,24 @@ def share(outcomes: list[Outcome], which: Callable[[Outcome], bool]) -> float:
 
 def measure(*, quick: bool, seed: int) -> list[Metric]:
     """Both models, with subjects and without."""
-    events, warm, budget = (25_000, 30_000, 120) if quick else (500_000, 200_000, 300)
-    metrics: list[Metric] = []
+    events, warm, budget = (25_000, 20_000, 60) if quick else (500_000, 200_000, 300)
+    outcomes: dict[bool, list[Outcome]] = {True: [], False: []}
+    watched: dict[bool, list[Watching]] = {True: [], False: []}
+    for lab in (xgboost_lab(seed), lightgbm_lab(seed)):
+        stream = benign(lab.simulate, warm + events + budget * SPACING, seed)
+        made = list(campaigns(lab, seed, budget))
+        for subjects in (True, False):
+            watching, found = trial(lab, stream, made, events=events, warm=warm, subjects=subjects)
+            outcomes[subjects] += found
+            watched[subjects].append(watching)
     for subjects in (True, False):
-        outcomes: list[Outcome] = []
-        watched: list[Watching] = []
-        for lab in (xgboost_lab(seed), lightgbm_lab(seed)):
-            watching, made = trial(lab, events=events, warm=warm, seed=seed, budget=budget, subjects=subjects)
-            outcomes += made
-            watched.append(watching)
-        print(f"\n{'with subjects' if subjects else 'without subjects'}\n{table_of(outcomes)}\n", flush=True)
-        metrics += _metrics(outcomes, watched, 2 * events, "" if subjects else ".no_subject")
-    return metrics
+        named = "with subjects" if subjects else "without subjects"
+        print(f"\n{named}\n{table_of(outcomes[subjects])}\n", flush=True)
+    return [
+        metric
+        for subjects in (True, False)
+        for metric in _metrics(outcomes[subjects], watched[subjects], 2 * events, "" if subjects else ".no_subject")
+    ]
 
 
 def _metrics(outcomes: list[Outcome], watched: list[Watching], events: int, suffix: str) -> Iterator[Metric]:

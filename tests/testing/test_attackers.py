@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import watchers
 
+import watchers
 from holdfast.testing.attackers import ATTACKERS, Campaign, Case, Form, distance, first_success, run
 
 FORMS = pytest.mark.parametrize("form", list(Form))

@@ -109,7 +109,7 @@ def watch_rates(clients: Any, numbers: Any, keys: Any, people: Any, marks: Any, 
     Writes per event (n, 2) the ratio of its client's sum to the bound, and that of the clients of few events together.
     """
     for row in range(keys.size):
-        now = np.int64(settings[START]) + row + 1
+        now: Any = np.int64(settings[START]) + row + 1
         found[row, 0], found[row, 1] = 0.0, 0.0
         if marks[row] == SKIP:
             continue
@@ -123,8 +123,8 @@ def watch_rates(clients: Any, numbers: Any, keys: Any, people: Any, marks: Any, 
         young, hit = slot.n < YOUNG, marks[row] == 1
         usual = _take(slot, numbers, hit, settings)
         shared = _pool(numbers, hit, settings[FLOOR]) if young else 0.0
-        factor: Any = 1.2 + 0.45 * np.sqrt(10_000.0 / max(now, 10_000))
-        bound: Any = max(settings[LEAST], factor * numbers[PEAK])
+        factor = 1.2 + 0.45 * np.sqrt(10_000.0 / max(now, 10_000))
+        bound = max(settings[LEAST], factor * numbers[PEAK])
         if not learning:
             found[row, 0], found[row, 1] = slot.sum / bound, shared / bound
         if slot.n >= 2.0 * YOUNG and usual < CALM:
