@@ -126,3 +126,19 @@ def test_a_feed_that_fails_is_shown_with_its_fault_and_exits_1(say: Said, workpl
     assert "HF-INT-004" in say("import", 1)
     (feed,) = say("list --format json")["feeds"]
     assert (feed["state"], feed["last_ok"]) == ("failing", None)
+
+
+def test_what_feeds_say_is_what_models_are_judged_by(say: Said, workplace: Path) -> None:
+    from holdfast.app import Holdfast
+    from holdfast.core.settings import Settings
+
+    settings = Settings(config=workplace / "holdfast.yaml")
+    with Holdfast.open(settings) as holdfast:
+        assert holdfast.intel.id != "feeds", "nothing was imported: the one inside"
+    say(ADD)
+    say("import")
+    with Holdfast.open(settings) as holdfast:
+        assert {one.id for one in holdfast.intel.advisories} == {one["id"] for one in BASE}
+    (workplace / "own.json").write_text('{"version":1,"id":"own","dated":"2026-01-05","advisories":[],"techniques":[]}')
+    with Holdfast.open(Settings(config=workplace / "holdfast.yaml", intel=workplace / "own.json")) as holdfast:
+        assert holdfast.intel.id == "own"
