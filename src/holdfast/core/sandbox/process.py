@@ -38,6 +38,8 @@ _ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     "JOBLIB_MULTIPROCESSING": "0",
     "CUDA_VISIBLE_DEVICES": "",
+    # Newer builds of ONNX Runtime report usage from a thread of their own; it would count as the model's attempt.
+    "ORT_DISABLE_TELEMETRY": "1",
 }
 
 
