@@ -77,7 +77,6 @@ def test_the_same_notice_is_queued_once(lite: Scene) -> None:
 
 def test_a_sink_that_is_down_is_asked_less_and_less_often_and_loses_nothing(lite: Scene) -> None:
     """Ten minutes of the store's clock, a round every two seconds."""
-    lite = lite
     sink = Recorder(fault=ConnectionRefusedError("nobody there"))
     ids = []
     for turn in range(300):
