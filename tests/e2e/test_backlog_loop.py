@@ -41,7 +41,6 @@ models:
     data: {train: train.parquet, test: test.parquet, label: y}
     contract: contract.yaml
     policy: team.yaml
-    endpoint: {url: "https://scores.bank.example/v2/models/limits/infer"}
 """
 
 Cli = Callable[..., tuple[int, Any]]
@@ -115,7 +114,7 @@ def test_failed_ranked_planned_claimed_and_proven_by_the_same_check(
     assert (item["state"], item["urgency"], item["tier"]) == ("open", "out-of-cycle", "high")
     reasons = " ".join(item["reasons"])
     assert re.search(r"our own attack succeeded \(evasion.success_share is 0\.\d+ in evasion.search\)", reasons)
-    assert "exposure: public (the endpoint scores.bank.example asks for no token)" in reasons
+    assert "exposure: internal (no endpoint is declared)" in reasons
 
     span = ("--starts", "2026-01-05", "--ends", "2026-01-16", "--capacity", "8", "--by", "ana")
     assert cli("backlog", "sprint", "create", "s1", *span)[0] == 0
