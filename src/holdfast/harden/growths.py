@@ -12,7 +12,7 @@ from holdfast.harden.signs import signs
 from holdfast.harden.steps import perturb
 
 ROUNDS = 4
-COPIED_ROWS = 4_000
+COPIED_ROWS = 1_500
 """Rows of the harmed class that are moved in each round, at most."""
 REACH = 1.2
 """Copies are moved a little beyond the box wanted: the training attack finds less than the search that judges."""
