@@ -6,8 +6,8 @@ Two models are trained: XGBoost on card_fraud, LightGBM on credit_default (`hold
 learn on honest traffic and then read fresh honest traffic of the same bank, together a million events (`--quick`:
 50,000), with heavy clients, nightly portfolios, thin files and series of what-ifs. Every alert there is false. Then 40
 campaigns, 10 of each kind of `holdfast.testing.attackers`: each begins from the state after the honest traffic, among
-honest events, so that none is seen by the traces of another. A third send rows as computed, a third possible records
-with any column moved, a third only what the contract lets move; half keep one client, half change it every third
+honest events, so that none is seen by the traces of another. A third send rows as computed, a third rows rounded to the
+contract's types with any column moved, a third only what the contract lets move; half keep one client, half change it every third
 question; every question names a new person.
 
 A campaign counts as seen before success when its alert is raised at or before the question that first succeeds, or

@@ -2,8 +2,9 @@
 
 Four ways, from scratch: a walk along the boundary by decisions alone (after the idea of HopSkipJump, Chen et al.
 2020), finite differences of the score (after ZOO, Chen et al. 2017), a fraudster who tries one field at a time, and a
-random walk that keeps what helps. What leaves the attacker is `raw` (as computed), `free` (rounded to a possible
-record, any column moved) or `projected` (within what the contract says can be moved).
+random walk that keeps what helps. What leaves the attacker is `raw` (as computed), `free` (any column moved, rounded to
+the right types, bounds, groups and derived columns; relations aside) or `projected` (within what the contract says can
+be moved).
 """
 
 from __future__ import annotations
