@@ -36,23 +36,15 @@ def build(tmp_path: Path) -> Build:
 
     def make(learner: str = "xgboost", *, threshold: float = 0.5, n: int = 1200) -> Subject:
         parts = bank.write(tmp_path, n=n)
-        artifact = {"xgboost": "model.ubj", "json": "model.json", "lightgbm": "model.txt"}[learner]
+        artifact = {"xgboost": "model.ubj", "lightgbm": "model.txt"}[learner]
         if learner == "lightgbm":
             _lightgbm(parts, tmp_path / artifact)
         else:
             bank.train(parts)
-            if learner == "json":
-                _as_json(tmp_path)
         (tmp_path / "holdfast.yaml").write_text(ENTRY.format(artifact=artifact, threshold=threshold))
         return Manifest.load(tmp_path / "holdfast.yaml").subjects[0]
 
     return make
-
-
-def _as_json(folder: Path) -> None:
-    import xgboost
-
-    xgboost.Booster(model_file=str(folder / "model.ubj")).save_model(folder / "model.json")
 
 
 def _lightgbm(parts: object, path: Path) -> None:

@@ -7,13 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from holdfast.audit.checks.evasion.search import EvasionParams, observe
 from holdfast.audit.interface import Budget
 from holdfast.audit.target import Parts, Target
-from holdfast.core.domain.hardening import Hardening
 from holdfast.core.domain.ids import digest_bytes
 from holdfast.core.errors import ConfigError, TargetError, UsageError
 from holdfast.core.sign import PAYLOAD_TYPE, SigningKey, Statement, dsse_verify
@@ -53,7 +51,7 @@ def audited(subject: Subject, artifact: Path, seed: int) -> dict[tuple[str, floa
     return {(one.name, one.at.get("linf")): one.value for one in seen.measurements}
 
 
-@pytest.mark.parametrize(("learner", "threshold"), [("xgboost", 0.5), ("lightgbm", 0.3), ("json", 0.5)])
+@pytest.mark.parametrize(("learner", "threshold"), [("xgboost", 0.5), ("lightgbm", 0.3)])
 def test_the_new_version_is_what_the_run_says_it_is(learner: str, threshold: float, build: Build, store: Store) -> None:
     subject = build(learner, threshold=threshold)
     made = harden(subject, store)
@@ -92,18 +90,6 @@ def test_the_ledger_and_the_provenance_tell_of_it(build: Build, store: Store) ->
     json.dumps(view.to_json(), default=str)
 
 
-def test_the_same_run_again_is_the_same_run(build: Build, store: Store) -> None:
-    subject = build()
-    first = harden(subject, store)
-    assert first.path is not None
-    again = harden(subject, store, replace(WISH, output=first.path.with_name("again.ubj")))
-    assert again.path is not None
-    assert again.run.version == first.run.version
-    assert again.run.id == first.run.id
-    with store.reading() as tx:
-        assert len(tx.hardenings.recent(10)) == 1
-
-
 def test_no_file_is_overwritten_unless_asked(build: Build, store: Store) -> None:
     subject = build()
     old = subject.part("artifact")
@@ -118,6 +104,11 @@ def test_no_file_is_overwritten_unless_asked(build: Build, store: Store) -> None
     assert made.path is not None
     assert old.read_bytes() == made.path.read_bytes() != before
     assert replaced.path == old
+    with store.reading() as tx:
+        kept = tx.hardenings.recent(10)
+    assert [one.version for one in kept] == [made.run.version]  # the same run is kept once
+    assert kept[0] == made.run
+    assert replaced.run.id == made.run.id
 
 
 def test_a_dry_run_and_a_hopeless_one_leave_nothing(build: Build, store: Store, tmp_path: Path) -> None:
@@ -165,8 +156,7 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["model.ubj"]
 
 
-def test_training_that_fails_says_so(build: Build, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONSTARTUP", "")
+def test_training_that_fails_says_so(build: Build, store: Store) -> None:
     with pytest.raises(TargetError) as raised:
         harden(build(), store, replace(WISH, recipes=("no-such-recipe",)))
     assert raised.value.code == "HF-HRD-006"
@@ -180,12 +170,3 @@ def test_a_missing_part_is_named(part: str, build: Build, store: Store, tmp_path
     with pytest.raises(ConfigError) as raised:
         harden(Manifest.load(manifest).subjects[0], store)
     assert raised.value.code == "HF-HRD-003"
-
-
-def test_the_noun_reads_back_as_it_was(build: Build, store: Store) -> None:
-    made = harden(build(), store)
-    with store.reading() as tx:
-        kept = tx.hardenings.find(made.run.id)
-    assert isinstance(kept, Hardening)
-    assert kept == made.run
-    assert np.isfinite([point.auc_loss for point in kept.points]).all()
