@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from holdfast.core.domain.claim import ALLOW, derive
 from holdfast.core.domain.clock import to_iso
-from holdfast.core.domain.directive import Directive, directives
+from holdfast.core.domain.directive import Action, Directive, directives
 from holdfast.core.domain.ids import JSONValue
 from holdfast.core.domain.incident import Incident
 from holdfast.core.domain.response import Order, Run, RunState
@@ -174,8 +175,14 @@ class IncidentsView(_View):
 
 def directives_view(tx: Transaction, now: datetime, model: str | None = None) -> DirectivesView:
     """The orders in force at `now`; this is what capture fetches for its model."""
-    found = directives(tx.claims.effects(now), model)
+    found = standing(tx, now, model)
     return DirectivesView(to_iso(now), model, tuple(_directive(item) for item in found))
+
+
+def standing(tx: Transaction, now: datetime, model: str | None = None) -> tuple[Directive, ...]:
+    """The orders in force, derived from the claims that are orders: an estate has many more that are not."""
+    claims = (claim for effect in (*Action, ALLOW) for claim in tx.claims.active(now, effect=str(effect)))
+    return directives(derive(claims, now), model)
 
 
 def runs_view(tx: Transaction, limit: int = 100) -> RunsView:

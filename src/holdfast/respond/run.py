@@ -12,7 +12,7 @@ from datetime import datetime
 
 from holdfast.core.domain.alert import CAMPAIGN_CHECK, Alert
 from holdfast.core.domain.claim import ALLOW, Cause, Claim
-from holdfast.core.domain.directive import Action, directives
+from holdfast.core.domain.directive import Action
 from holdfast.core.domain.ids import digest
 from holdfast.core.domain.incident import Incident
 from holdfast.core.domain.intelligence import Tlp
@@ -24,6 +24,7 @@ from holdfast.core.store import Transaction
 from holdfast.respond.config import Response
 from holdfast.respond.decision import Planned, Situation, decide
 from holdfast.respond.notices import alert_closed, alert_raised, run_undone, run_waiting, tell
+from holdfast.respond.queries import standing
 
 ORDERS = frozenset({*(action.value for action in Action), ALLOW})
 """The effects that a run may have."""
@@ -56,7 +57,7 @@ def situation_of(
         at=tx.now,
         version=tx.models.deployed(alert.model) or alert.version,
         mode=response.mode,
-        directives=directives(tx.claims.effects()),
+        directives=standing(tx, tx.now),
         clients=clients,
         models=tx.models.count(),
         sinks=response.sinks,
@@ -104,8 +105,8 @@ def settle(tx: Transaction, cause: Cause) -> bool:
     """Bring the claims of a cause to what its runs amount to now. True where that changed anything."""
     runs = tx.runs.of_cause(cause)
     wanted = {claim.id: claim for claim in standing_claims(runs, tx.now)}
-    standing = [claim for claim in tx.claims.of_cause(cause) if claim.active(tx.now) and claim.effect in ORDERS]
-    changed = [_end(tx, claim) for claim in standing if claim.id not in wanted]
+    held = [claim for claim in tx.claims.of_cause(cause) if claim.active(tx.now) and claim.effect in ORDERS]
+    changed = [_end(tx, claim) for claim in held if claim.id not in wanted]
     changed += [claim for claim in wanted.values() if tx.claims.make(claim)]
     if changed:
         _publish(tx, cause, wanted.values(), sorted({run.model for run in runs}))
