@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,18 +19,22 @@ from holdfast.core.domain.verdict import Judgement
 from holdfast.core.errors import ConfigError, SignatureError
 from holdfast.core.policy import Baseline, Policy, Snapshot
 from holdfast.core.settings import MANIFEST_NAME, STATE_NAME, Settings, find_manifest
-from holdfast.core.store import Store, Transaction
+from holdfast.core.store import Message, Store, Transaction
 from holdfast.estate.manifest import Manifest, Subject
+from holdfast.loop.background import Background, Task
 from holdfast.loop.engine import Engine
 from holdfast.loop.on_observation import Court
 from holdfast.loop.turn import Surroundings
 
 if TYPE_CHECKING:
+    from holdfast.core.contract import Contract
     from holdfast.core.ledger import Ledger
     from holdfast.core.sign import PublicKey, SigningKey
     from holdfast.respond.config import Response
+    from holdfast.watch.pipeline import Pipeline
 
 DEFAULT_ISOLATION = "reduced"
+_LOG = logging.getLogger("holdfast")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,8 @@ class Holdfast:
     @cached_property
     def engine(self) -> Engine:
         """The loop: everything that follows from something else."""
-        return Engine(self.store, Surroundings(self.home, self._known, response=lambda: self.response))
+        around = Surroundings(self.home, self._known, response=lambda: self.response)
+        return Engine(self.store, around, on_fault=_log_fault)
 
     @cached_property
     def response(self) -> Response:
@@ -154,6 +160,37 @@ class Holdfast:
         from holdfast.respond.config import load_response
 
         return load_response(self.manifest.path.resolve().parent, plugins=self.settings.plugins)
+
+    @cached_property
+    def pipeline(self) -> Pipeline:
+        """Detection on every model whose contract the manifest names."""
+        from holdfast.watch.pipeline import Pipeline
+
+        return Pipeline(self.store, self._contract)
+
+    def _contract(self, model: str) -> Contract | None:
+        from holdfast.core.contract import Contract
+
+        found = next((one for one in self.manifest.subjects if one.model.name == model), None)
+        path = None if found is None else found.part("contract")
+        return None if path is None else Contract.load(path)
+
+    @cached_property
+    def background(self) -> Background:
+        """What goes on by itself while a server runs. Raises ConfigError where respond.yaml is wrong."""
+        from holdfast.backlog.tickets import Exchanger
+        from holdfast.respond.delivery import deliver
+
+        outlets = self.response.outlets
+        tasks = (
+            Task("detection", self.pipeline.step),
+            Task("expiry", self.engine.tick),
+            Task("reactions", self.engine.drain),
+            Task("notices", lambda: deliver(self.store, outlets).delivered),
+            Task("trackers", Exchanger(self.store)),
+            Task("ledger", self.ledger.append_pending),
+        )
+        return Background(tasks, self.clock, on_fault=_log_failure)
 
     @cached_property
     def key(self) -> SigningKey:
@@ -182,6 +219,15 @@ class Holdfast:
         from holdfast.core.ledger import Ledger
 
         return Ledger(self.store, self.key, "holdfast")
+
+
+def _log_fault(message: Message, fault: Exception) -> None:
+    """A message that cannot be answered stays; somebody should know why."""
+    _LOG.warning("%s %s is not answered yet (try %d): %s", message.topic, message.cause, message.deliveries, fault)
+
+
+def _log_failure(task: str, fault: Exception) -> None:
+    _LOG.warning("the background task '%s' failed and will be tried again: %s", task, fault)
 
 
 def manifest_path(settings: Settings) -> Path:

@@ -1,85 +1,92 @@
-"""`holdfast demo`: the simulated bank, and the main job on it."""
+"""`holdfast demo`: the simulated bank, and the whole loop on it."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import click
 
-from holdfast.cli.output import table
+from holdfast.cli.output import as_json, table
 from holdfast.cli.progress import ProgressLine
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import verb
 from holdfast.cli.workplace import read_settings
-from holdfast.core.domain.clock import to_iso
 
 if TYPE_CHECKING:
-    from holdfast.core.domain.verdict import Judgement
-    from holdfast.demo.scene1_first_gate import Ending
+    from holdfast.demo.outcome import Outcome, Part
+    from holdfast.demo.story import Story
 
 
 @verb(
     "demo",
     examples=(
-        ("holdfast demo --no-serve", "Simulate, register, audit and gate two models in ./holdfast-demo."),
-        ("holdfast demo --no-serve --seed 7 --folder bank7", "Other numbers, same outcome, another folder."),
+        ("holdfast demo", "The whole story in ./holdfast-demo; then the console runs until Ctrl-C."),
+        ("holdfast demo --no-serve --seed 7 --json", "Other numbers, the same outcomes, as JSON."),
     ),
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Varies all numbers.")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    default="holdfast-demo",
-    show_default=True,
-    help="Where the bank is written.",
+    help="Where the bank is written. [default: holdfast-demo, or holdfast-demo-SEED]",
 )
-@click.option("--no-serve", is_flag=True, help="Stop when the story is told.")
+@click.option("--no-serve", is_flag=True, help="Stop when the story is told, instead of running the console.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, show_default=True, help="Of the console; 0 is any.")
+@click.option("--json", "json_", is_flag=True, help="Print the outcome as JSON.")
 @click.pass_obj
-def command(terminal: Terminal, seed: int, folder: Path, no_serve: bool) -> None:  # noqa: ARG001
-    """Simulate a small bank and run the main job on it: register, audit, gate.
+def command(terminal: Terminal, seed: int, folder: Path | None, no_serve: bool, port: int, json_: bool) -> None:
+    """Simulate a small bank of six models and run the loop on it: gate, intelligence, a live attack, hardening, proof.
 
-    Exits with 0 when the story was told, although one of its models fails the gate: it is meant to.
+    Exits with 0 when the story was told, although some of its models fail their gate: they are meant to. A second run
+    in the same folder goes on where the first one stopped, or shows how it ended.
     """
-    from holdfast.demo.scene1_first_gate import play
+    from holdfast.demo.outcome import outcome
+    from holdfast.demo.tell import tell
 
+    started = monotonic()
+    place = folder or Path("holdfast-demo" if seed == 0 else f"holdfast-demo-{seed}")
     with ProgressLine(terminal) as watch:
-        ending = play(folder, seed, say=terminal.log, watch=watch, settings=read_settings({}))
-    terminal.out(_told(ending, terminal))
+        story = tell(place, seed, settings=read_settings({}), say=terminal.log, watch=watch)
+    end = outcome(story)
+    terminal.out(as_json(end.to_json()) if json_ else _told(end, story, terminal, monotonic() - started))
+    if not no_serve:
+        _serve(story, port, terminal)
 
 
-def _told(ending: Ending, terminal: Terminal) -> str:
-    rows = [(item.model, item.verdict.value, _why(item)) for item in ending.judged.judgements]
-    total = sum(len(model.results) for model in ending.judged.audit.models)
-    work = f"{ending.fresh} of {total} results computed" if ending.fresh else f"all {total} results were cached"
+def _told(end: Outcome, story: Story, terminal: Terminal, elapsed_s: float) -> str:
+    rows = [_row(part) for part in end.parts]
+    ledger = end.record["ledger"]
+    assert isinstance(ledger, dict)
     lines = [
-        _colored(table(rows, ("MODEL", "VERDICT", "WHY")), terminal),
+        _colored(table(rows, ("MODEL", "REGION", "TIER", "FIRST", "NOW", "WHY")), terminal),
         "",
-        f"The gate as a whole: {ending.decision.verdict}, exit code {ending.decision.exit_code} in a pipeline.",
-        f"{work}; {ending.elapsed_s:.1f} s. Run it again: nothing that is unchanged runs twice.",
+        f"The ledger holds {ledger['size']} entries; verified from its files alone: {ledger['verified']}.",
+        f"{elapsed_s:.0f} s. Run it again: it goes on where it stopped, or shows this end.",
         "",
         "Look at:",
-        *(f"  {line}\n      {purpose}" for line, purpose in _next_steps(ending)),
+        *(f"  {line}\n      {purpose}" for line, purpose in _next_steps(story)),
     ]
     return "\n".join(lines)
 
 
-def _why(judgement: Judgement) -> str:
-    worst = [reason for reason in judgement.reasons if reason.verdict is judgement.verdict and reason.blocking]
-    return worst[0].why if worst else "every rule of the policy holds"
+def _row(part: Part) -> tuple[str, ...]:
+    first, now = part.start.judgement.verdict.value, part.end.judgement.verdict.value
+    return (part.player.name, part.player.region, part.tier, first, now, part.end.why[:90])
 
 
-def _next_steps(ending: Ending) -> list[tuple[str, str]]:
+def _next_steps(story: Story) -> list[tuple[str, str]]:
     program = "holdfast" if shutil.which("holdfast") else _shown(Path(sys.argv[0]))
-    folder = _shown(ending.folder)
-    bank = f"--config {folder}/holdfast.yaml --intel {folder}/intel.json --as-of {to_iso(ending.evening)}"
+    here = f"--config {_shown(story.folder)}/holdfast.yaml"
     return [
-        (f"{folder}/card-fraud/contract.yaml", "what a fraudster controls, and what not"),
-        (f"{program} explain evasion.search", "how the attack works, and what it cannot see"),
-        (f"{program} gate {bank}", "the gate with all its reasons, at the bank's own time"),
-        (f"{program} ledger show --config {folder}/holdfast.yaml", "the record of what happened"),
+        (f"{program} backlog list {here}", "what is left to do, ranked, with reasons"),
+        (f"{program} watch alerts {here}", "the campaign against card-fraud, and the finding it confirms"),
+        (f"{program} intel effects {here}", "what intelligence changed, and what it took back"),
+        (f"{program} comply status {here}", "which duties are proven, by what"),
+        (f"{program} ledger show {here}", "the record of everything above"),
     ]
 
 
@@ -93,3 +100,16 @@ def _colored(text: str, terminal: Terminal) -> str:
     for word, color in (("failed", "red"), ("passed", "green"), ("unknown", "yellow")):
         text = text.replace(f" {word} ", f" {terminal.paint(word, color)} ")
     return text
+
+
+def _serve(story: Story, port: int, terminal: Terminal) -> None:
+    """The console on the story's own state, until Ctrl-C; its address is the last line of stdout."""
+    from holdfast.cli.serve import stopping
+    from holdfast.demo.console import NAME, let_in
+    from holdfast.server.running import Place, running
+
+    with stopping() as stop, story.open() as holdfast, running(holdfast, Place(port=port)) as server:
+        terminal.log(f"name: {NAME}, password: {let_in(holdfast.store)}; Ctrl-C ends it")
+        terminal.out(server.url)
+        stop.wait()
+    story.keep()

@@ -57,7 +57,7 @@ def run(terminal: Terminal, /, no_loop: bool, settings: Settings, **where: Any) 
     place = Place(**where)
     place.demand_safe()
     log_to_stderr(verbose=terminal.verbosity > 0)
-    with _stopping() as stop, Holdfast.open(settings) as holdfast, running(holdfast, place, loop=not no_loop) as server:
+    with stopping() as stop, Holdfast.open(settings) as holdfast, running(holdfast, place, loop=not no_loop) as server:
         keys = first_start(holdfast.store)
         if keys is not None:
             terminal.out(f"name: {keys.name}\npassword: {keys.password}\ntoken: {keys.token}")
@@ -70,7 +70,7 @@ def run(terminal: Terminal, /, no_loop: bool, settings: Settings, **where: Any) 
 
 
 @contextmanager
-def _stopping() -> Iterator[threading.Event]:
+def stopping() -> Iterator[threading.Event]:
     """An event that the first Ctrl-C or SIGTERM sets; a second Ctrl-C interrupts as usual."""
     stop = threading.Event()
 

@@ -14,7 +14,10 @@ FIRST_DAY = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A model of the demo. `learner` names its recipe in `train.py`, `simulation` its table in `testing.simulate`."""
+    """A model of the demo. `learner` names its recipe in `train.py`, `simulation` its table in `testing.simulate`.
+
+    `pinned` are lines of its lock beside the libraries that really trained it. `protocol` is how its endpoint speaks.
+    """
 
     name: str
     unit: str
@@ -22,15 +25,20 @@ class Player:
     owner: str
     tier: str
     purpose: str
-    learner: str
     artifact: str
-    rows: int
-    simulation: str
+    use: str
+    learner: str | None = None
+    simulation: str | None = None
+    rows: int = 0
+    pinned: tuple[str, ...] = ()
+    protocol: str | None = None
+    decides: bool = True
 
     def simulate(self, n: int, seed: int) -> Simulation:
         """The model's table, of `n` rows."""
         from holdfast.testing import simulate
 
+        assert self.simulation is not None
         table: Simulation = getattr(simulate, self.simulation)(n, seed)
         return table
 
@@ -42,10 +50,12 @@ CARD_FRAUD = Player(
     owner="fraud-ml@bank.example",
     tier="high",
     purpose="Stop card payments that are likely to be fraudulent.",
-    learner="xgboost",
     artifact="model.ubj",
-    rows=9000,
+    use="fraud",
+    learner="xgboost",
     simulation="card_fraud",
+    rows=9000,
+    protocol="open-inference-v2",
 )
 CREDIT_DEFAULT = Player(
     name="credit-default",
@@ -54,9 +64,62 @@ CREDIT_DEFAULT = Player(
     owner="credit-ml@bank.example",
     tier="high",
     purpose="Decide limit increases for existing card customers.",
-    learner="lightgbm",
     artifact="model.txt",
-    rows=9000,
+    use="credit",
+    learner="lightgbm",
     simulation="credit_default",
+    rows=9000,
 )
-CAST = (CARD_FRAUD, CREDIT_DEFAULT)
+AML = Player(
+    name="aml",
+    unit="financial-crime",
+    region="us",
+    owner="aml-ml@bank.example",
+    tier="critical",
+    purpose="Pick accounts that an analyst looks at for money laundering.",
+    artifact="model.joblib",
+    use="aml",
+    learner="scikit-learn",
+    simulation="money_laundering",
+    rows=6000,
+    decides=False,
+)
+CHURN = Player(
+    name="churn",
+    unit="marketing",
+    region="us",
+    owner="growth-ml@bank.example",
+    tier="medium",
+    purpose="Find customers who are about to leave, and make them an offer.",
+    artifact="model.onnx",
+    use="marketing",
+    learner="onnx",
+    simulation="churn",
+    rows=5000,
+    pinned=("featurestore-client==3.2.1",),
+    decides=False,
+)
+RECOMMENDER = Player(
+    name="recommender",
+    unit="digital",
+    region="us",
+    owner="digital-ml@bank.example",
+    tier="critical",
+    purpose="Order the products a customer sees after login.",
+    artifact="factors.npz",
+    use="marketing",
+    decides=False,
+)
+ASSISTANT = Player(
+    name="assistant",
+    unit="digital",
+    region="eu",
+    owner="assistant@bank.example",
+    tier="low",
+    purpose="Answer questions about opening hours, cards and transfers by rules.",
+    artifact="rules.json",
+    use="assistant",
+    protocol="json",
+    decides=False,
+)
+CAST = (CARD_FRAUD, CREDIT_DEFAULT, AML, CHURN, ASSISTANT, RECOMMENDER)

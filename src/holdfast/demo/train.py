@@ -47,7 +47,27 @@ def _lightgbm(X: Matrix, y: Matrix, names: list[str], path: str, seed: int) -> N
     model.save_model(path)
 
 
-LEARNERS = {"xgboost": _xgboost, "lightgbm": _lightgbm}
+def _scikit_learn(X: Matrix, y: Matrix, names: list[str], path: str, seed: int) -> None:
+    import joblib
+    import pandas
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(max_iter=60, max_leaf_nodes=12, min_samples_leaf=40, random_state=seed)
+    joblib.dump(model.fit(pandas.DataFrame(X, columns=names), y), path)
+
+
+def _onnx(X: Matrix, y: Matrix, names: list[str], path: str, seed: int) -> None:
+    from skl2onnx import convert_sklearn
+    from skl2onnx.common.data_types import FloatTensorType
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    model = GradientBoostingClassifier(n_estimators=60, max_depth=3, min_samples_leaf=40, random_state=seed).fit(X, y)
+    inputs = [("input", FloatTensorType([None, len(names)]))]
+    graph = convert_sklearn(model, initial_types=inputs, options={"zipmap": False})
+    Path(path).write_bytes(graph.SerializeToString())
+
+
+LEARNERS = {"xgboost": _xgboost, "lightgbm": _lightgbm, "scikit-learn": _scikit_learn, "onnx": _onnx}
 
 if __name__ == "__main__":
     _learner, _folder, _artifact, _label, _seed = sys.argv[1:]

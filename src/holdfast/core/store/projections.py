@@ -91,9 +91,9 @@ def project_judgements(session: Session, entries: Sequence[Entry]) -> None:
     _derive(session, {one.judgement.model: one.recorded_at for one in counted}, {one.sequence: one for one in counted})
 
 
-def _since(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, str], Row[Any]]:
+def _since(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, str], Any]:
     """Since when versions of these models stand as they do, and when they were asked for last."""
-    found: dict[tuple[str, str], Row[Any]] = {}
+    found: dict[tuple[str, str], Any] = {}
     for chunk in chunks(entry.judgement.model for entry in entries):
         query = select(standings.c.model, standings.c.version, standings.c.effective_at, standings.c.asked_at)
         for row in session.connection.execute(query.where(standings.c.model.in_(chunk))):
@@ -101,7 +101,7 @@ def _since(session: Session, entries: Sequence[Entry]) -> dict[tuple[str, str], 
     return found
 
 
-def _stand(session: Session, entries: Sequence[Entry], before: Mapping[tuple[str, str], Row[Any]]) -> None:
+def _stand(session: Session, entries: Sequence[Entry], before: Mapping[tuple[str, str], Any]) -> None:
     rows = (
         {
             "model": entry.judgement.model,

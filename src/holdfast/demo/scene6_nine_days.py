@@ -1,0 +1,17 @@
+"""Scene 6: nine days without news. The recommender joins, nobody can say that it is safe, until the feed is back."""
+
+from __future__ import annotations
+
+from holdfast.demo.cast import RECOMMENDER
+from holdfast.demo.story import Story
+
+TITLE = "Nine days later: the recommender joins while intelligence is stale"
+DAY = 12
+
+
+def play(story: Story) -> None:
+    """Verdicts age without any event; a refreshed feed makes them whole again, and nothing is measured twice."""
+    story.join(RECOMMENDER.name)
+    story.audit(RECOMMENDER.name)
+    story.deploy(RECOMMENDER.name)
+    story.receive()
