@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from holdfast.audit.checks.evasion.search import EvasionParams, observe
@@ -18,8 +19,11 @@ from holdfast.core.sign import PAYLOAD_TYPE, SigningKey, Statement, dsse_verify
 from holdfast.core.store import Store
 from holdfast.estate.manifest import Manifest, Subject
 from holdfast.harden import Hardened, Wish, run
+from holdfast.harden.interface import Growth
 from holdfast.harden.queries import hardening_view, hardenings_view
 from holdfast.harden.runs import write_whole
+from holdfast.harden.trainer import Trainer
+from holdfast.harden.worker import Job
 
 KEY = SigningKey.generate()
 WISH = Wish(recipes=("regularise",), seed=3, linf=0.01, max_auc_loss=0.2, rows=25)
@@ -156,10 +160,23 @@ def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["model.ubj"]
 
 
-def test_training_that_fails_says_so(build: Build, store: Store) -> None:
-    with pytest.raises(TargetError) as raised:
-        harden(build(), store, replace(WISH, recipes=("no-such-recipe",)))
+def test_an_unknown_recipe_is_a_wrong_word(build: Build, store: Store) -> None:
+    with pytest.raises(UsageError) as raised:
+        harden(build(), store, replace(WISH, recipes=("regularize",)))
+    assert raised.value.code == "HF-USE-002"
+    assert "regularise" in raised.value.fix
+
+
+def test_training_that_fails_says_so(tmp_path: Path) -> None:
+    contract = "version: 1\nfeatures:\n  a: {type: number, min: 0, max: 1, move: any}\n"
+    job = Job(("regularise",), "xgboost-ubj", (5,), (), contract, 1, 0.01, Growth(), 0.5, 0.5, (1.0,), 0)
+    with (
+        Trainer(tmp_path, job, np.zeros((10, 1)), np.zeros(10)) as trainer,
+        pytest.raises(TargetError) as raised,
+    ):
+        list(trainer.candidates(None))
     assert raised.value.code == "HF-HRD-006"
+    assert "IndexError" in raised.value.cause
 
 
 @pytest.mark.parametrize("part", ["contract: contract.yaml\n", "test: test.parquet, "])

@@ -20,6 +20,7 @@ from holdfast.core.formats.margins import margins
 from holdfast.core.formats.read import read_buffer
 from holdfast.core.sandbox.libraries import own_libraries
 from holdfast.harden.choose import choose, chosen_elsewhere, point_of
+from holdfast.harden.interface import RECIPES
 from holdfast.harden.judge import Judge, Judged
 from holdfast.harden.material import Material
 from holdfast.harden.statement import SUFFIX, signed
@@ -100,6 +101,7 @@ def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: W
     PrerequisiteError (-005), TargetError (-006, -009), and what reading the parts raises.
     """
     output = _output(subject, wish)
+    _refuse_unknown(wish)
     watch(Step(f"reading {subject.model.name}: its trees, its rows, its contract"))
     material = Material.read(subject)
     judge = Judge(material, linf=wish.linf, rows=wish.rows, seed=wish.seed)
@@ -127,6 +129,12 @@ def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: W
         made_from=_made_from(material),
     )
     return _keep(made, artifact, output, wish, store, key)
+
+
+def _refuse_unknown(wish: Wish) -> None:
+    RECIPES.load_named(wish.plugins)
+    for name in wish.recipes:
+        RECIPES.get(name)
 
 
 def _try(material: Material, judge: Judge, wish: Wish, folder: Path, watch: Watcher) -> _Tried:
