@@ -179,14 +179,16 @@ class Holdfast:
     def background(self) -> Background:
         """What goes on by itself while a server runs. Raises ConfigError where respond.yaml is wrong."""
         from holdfast.backlog.tickets import Exchanger
-        from holdfast.respond.delivery import deliver
+        from holdfast.intel.poll import Poller
+        from holdfast.respond.courier import Courier
 
-        outlets = self.response.outlets
+        courier = Courier(self.store, self.response.outlets, _log_failure)
         tasks = (
+            Task("feeds", Poller(self.store)),
             Task("detection", self.pipeline.step),
             Task("expiry", self.engine.tick),
             Task("reactions", self.engine.drain),
-            Task("notices", lambda: deliver(self.store, outlets).delivered),
+            Task("notices", courier.turn, courier.close),
             Task("trackers", Exchanger(self.store)),
             Task("ledger", self.ledger.append_pending),
         )

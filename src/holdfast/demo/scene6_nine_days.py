@@ -1,4 +1,4 @@
-"""Scene 6: nine days without news. The recommender joins, nobody can say that it is safe, until the feed is back."""
+"""Scene 6: nine days after the server asked the feed last. The recommender joins, nobody can say that it is safe, until the feed is back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from holdfast.demo.cast import RECOMMENDER
 from holdfast.demo.story import Story
 
 TITLE = "Nine days later: the recommender joins while intelligence is stale"
-DAY = 12
+DAY = 13
 
 
 def play(story: Story) -> None:

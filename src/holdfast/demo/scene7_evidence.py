@@ -5,7 +5,7 @@ from __future__ import annotations
 from holdfast.demo.story import Story
 
 TITLE = "Evidence for an auditor, verified without the store"
-DAY = 13
+DAY = 14
 FOLDER_NAME = "evidence"
 
 

@@ -19,6 +19,8 @@ class Task:
 
     name: str
     work: Callable[[], int]
+    close: Callable[[], object] = lambda: None
+    """Ends what the work has begun; called once, after the last turn."""
 
 
 @dataclass
@@ -52,6 +54,8 @@ class Background:
             if self.turn() == 0:
                 stop.wait(INTERVAL_S)
         self.turn()
+        for task in self.tasks:
+            task.close()
 
     def _run(self, task: Task) -> int:
         health = self.health.setdefault(task.name, Health(task.name))

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from holdfast.core.errors import ConfigError, HoldfastError, PrerequisiteError
-from holdfast.loop.background import Background, Task
 from holdfast.server.front import LOOPBACK, Front
 
 if TYPE_CHECKING:
@@ -27,14 +26,6 @@ START_S: Final = 20.0
 STOP_S: Final = 10
 DRAIN_S: Final = 2
 CONCURRENT: Final = 512
-
-
-class Loop(Protocol):
-    """What goes on by itself until told to stop."""
-
-    def run(self, stop: threading.Event) -> None:
-        """Turn until `stop` is set."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +84,7 @@ def running(holdfast: Holdfast, place: Place | None = None, *, loop: bool = True
         threads = [threading.Thread(target=server.run, args=([listener],), name="holdfast-server", daemon=True)]
         if loop:
             threads.append(
-                threading.Thread(target=_loop(holdfast).run, args=(stop,), name="holdfast-loop", daemon=True)
+                threading.Thread(target=holdfast.background.run, args=(stop,), name="holdfast-loop", daemon=True)
             )
         try:
             for thread in threads:
@@ -177,18 +168,6 @@ def _await(server: Server, thread: threading.Thread) -> None:
         fix="run it again with -vv and read the log",
         code="HF-SRV-001",
     )
-
-
-def _loop(holdfast: Holdfast) -> Loop:
-    """The loop as it was wired; else what every Holdfast has: reactions and the ledger."""
-    wired: Loop | None = getattr(holdfast, "background", None)
-    engine = holdfast.engine
-    tasks = (
-        Task("expiry", engine.tick),
-        Task("reactions", engine.drain),
-        Task("ledger", holdfast.ledger.append_pending),
-    )
-    return wired or Background(tasks, holdfast.clock)
 
 
 def log_to_stderr(*, verbose: bool = False) -> None:

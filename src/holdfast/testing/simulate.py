@@ -249,7 +249,8 @@ def money_laundering(n: int, seed: int) -> Simulation:
     laundering = (random.random(n) < chance).astype(np.int64)
     shift = laundering * random.gamma(6.0, 0.16, n)
     transfers = 1 + random.poisson(np.exp(2.0 + 0.5 * trade + 0.4 * shift), n)
-    turnover = _whole(np.exp(8.4 + 0.7 * wealth + 0.4 * trade + 0.6 * shift + 0.3 * random.standard_normal(n)), 50, 10**7)
+    scale = 8.4 + 0.7 * wealth + 0.4 * trade + 0.6 * shift
+    turnover = _whole(np.exp(scale + 0.3 * random.standard_normal(n)), 50, 10**7)
     cash_in = np.minimum(_whole(turnover * random.beta(1.1 + 1.2 * shift, 7, n), 0, 10**7), turnover)
     foreign = np.minimum(_whole(turnover * random.beta(1.0 + 0.8 * shift, 6, n), 0, 10**7), turnover)
     countries = 1 + random.poisson(np.exp(-0.7 + 0.4 * trade + 0.5 * shift), n)
