@@ -27,7 +27,6 @@ from holdfast.loop.on_observation import Court
 from holdfast.loop.turn import Surroundings
 
 if TYPE_CHECKING:
-    from holdfast.core.contract import Contract
     from holdfast.core.ledger import Ledger
     from holdfast.core.sign import PublicKey, SigningKey
     from holdfast.respond.config import Response
@@ -164,16 +163,10 @@ class Holdfast:
     @cached_property
     def pipeline(self) -> Pipeline:
         """Detection on every model whose contract the manifest names."""
+        from holdfast.watch.contracts import ManifestContracts
         from holdfast.watch.pipeline import Pipeline
 
-        return Pipeline(self.store, self._contract)
-
-    def _contract(self, model: str) -> Contract | None:
-        from holdfast.core.contract import Contract
-
-        found = next((one for one in self.manifest.subjects if one.model.name == model), None)
-        path = None if found is None else found.part("contract")
-        return None if path is None else Contract.load(path)
+        return Pipeline(self.store, ManifestContracts(self.manifest))
 
     @cached_property
     def background(self) -> Background:
@@ -185,7 +178,7 @@ class Holdfast:
         courier = Courier(self.store, self.response.outlets, _log_failure)
         tasks = (
             Task("feeds", Poller(self.store)),
-            Task("detection", self.pipeline.step),
+            Task("detection", self.pipeline.step, self.pipeline.save),
             Task("expiry", self.engine.tick),
             Task("reactions", self.engine.drain),
             Task("notices", courier.turn, courier.close),
