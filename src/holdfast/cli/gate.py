@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,7 @@ def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], outp
     from holdfast.cli.judged import audit_report
     from holdfast.gate import decide
     from holdfast.gate.acceptances import accepted
+    from holdfast.gate.orders import under_orders
     from holdfast.gate.picture import picture
     from holdfast.gate.queries import report
 
@@ -71,6 +73,7 @@ def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], outp
         with ProgressLine(terminal) as watch:
             judged = _judged(holdfast, asked, watch)
         with holdfast.store.reading() as tx:
+            judged = replace(judged, judgements=under_orders(tx, judged.judgements, judged.as_of))
             decision = decide(judged.judgements, accepted(tx, judged.judgements, judged.as_of))
         audit = audit_report(holdfast, judged)
         _leave_files(holdfast, judged, decision, audit, asked, terminal)

@@ -15,6 +15,7 @@ TITLE = "A sprint: card-fraud is hardened, and its finding proven closed"
 DAY = 7
 LEAD, ENGINEER = "lena.lead", "emil.engineer"
 CAPACITY = 20
+CHECK = "evasion.search"
 
 
 def play(story: Story) -> None:
@@ -63,6 +64,7 @@ def _claim(holdfast: Holdfast) -> None:
     from holdfast.core.domain.backlog import ItemState
 
     with holdfast.store.transaction() as tx:
+        hardened = {item.finding.fingerprint for item in tx.findings.of(CARD_FRAUD.name) if item.finding.check == CHECK}
         for item in tx.backlog.all():
-            if item.model == CARD_FRAUD.name and item.state in (ItemState.PLANNED, ItemState.ACTIVE):
+            if item.fingerprint in hardened and item.state in (ItemState.PLANNED, ItemState.ACTIVE):
                 claim(tx, item, person(ENGINEER), "hardened version 2 is ready to be gated")

@@ -1,4 +1,4 @@
-"""Scene 6: nine days after the server asked the feed last. The recommender joins, nobody can say that it is safe, until the feed is back."""
+"""Scene 6: nine days after the feed was last asked. The recommender joins, and nobody can say that it is safe."""
 
 from __future__ import annotations
 
