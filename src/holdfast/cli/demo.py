@@ -15,6 +15,7 @@ from holdfast.cli.progress import ProgressLine
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import verb
 from holdfast.cli.workplace import read_settings
+from holdfast.core.domain.clock import to_iso
 
 if TYPE_CHECKING:
     from holdfast.demo.outcome import Outcome, Part
@@ -81,11 +82,12 @@ def _row(part: Part) -> tuple[str, ...]:
 def _next_steps(story: Story) -> list[tuple[str, str]]:
     program = "holdfast" if shutil.which("holdfast") else _shown(Path(sys.argv[0]))
     here = f"--config {_shown(story.folder)}/holdfast.yaml"
+    then = f"{here} --as-of {to_iso(story.clock().replace(microsecond=0))}"
     return [
-        (f"{program} backlog list {here}", "what is left to do, ranked, with reasons"),
+        (f"{program} backlog list {then}", "what is left to do, ranked, with reasons"),
         (f"{program} watch alerts {here}", "the campaign against card-fraud, and the finding it confirms"),
         (f"{program} intel effects {here}", "what intelligence changed, and what it took back"),
-        (f"{program} comply status {here}", "which duties are proven, by what"),
+        (f"{program} comply status {then}", "which duties are proven, by what"),
         (f"{program} ledger show {here}", "the record of everything above"),
     ]
 
