@@ -230,10 +230,10 @@ class Ended:
     reach: float
 
 
-def run_child(url: str | None, home: Path, seed: int, mode: str, at: float) -> Ended:
-    """Run one child, kill it after `at` seconds or have it kill itself at event `at`, and hear what it said."""
+def run_child(url: str | None, home: Path, seed: int, mode: str, at: float, module: str = "benchmarks.kills") -> Ended:
+    """Run one child of `module`; kill it after `at` seconds, or let it kill itself at event `at`. Hear what it said."""
     event = 0 if mode == "time" else 1 + int(at)
-    command = [sys.executable, "-m", "benchmarks.kills", "--child", url or "", str(home), str(seed), mode, str(event)]
+    command = [sys.executable, "-m", module, "--child", url or "", str(home), str(seed), mode, str(event)]
     with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline()]
@@ -247,7 +247,7 @@ def run_child(url: str | None, home: Path, seed: int, mode: str, at: float) -> E
     said = [line.rstrip("\n") for line in lines if line.endswith("\n")]
     if process.returncode == -signal.SIGKILL:
         return Ended(True, said, 0)
-    if process.returncode or said[-1].split()[0] != "done":
+    if process.returncode or not said or said[-1].split()[0] != "done":
         raise RuntimeError(f"a child ended with {process.returncode}: {said[-1:]}")
     return Ended(False, said, lasted if mode == "time" else float(said[-1].split()[1]))
 

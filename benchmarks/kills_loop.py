@@ -20,11 +20,8 @@ import argparse
 import json
 import os
 import random
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -33,7 +30,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kills import REPO, Fuse, databases, say
+from benchmarks.kills import Fuse, databases, run_child, say
 from benchmarks.metrics import Metric, Target, report
 from holdfast.core.domain import Severity, to_iso
 from holdfast.core.domain.alert import Alert, Campaign, campaign_id
@@ -215,15 +212,6 @@ def an_alert(store: Store, name: str, chance: random.Random) -> Alert:
 # The parent
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A child's end. `reach`: seconds or events that an undisturbed one lasted."""
-
-    killed: bool
-    said: list[str]
-    reach: float
-
-
 def run_kills(
     url: str | None, home: Path, kills: int, seed: int, tell: Callable[[str], None] = lambda _line: None
 ) -> Score:
@@ -238,7 +226,7 @@ def run_kills(
         number += 1
         mode = chance.choice(MODES)
         at = chance.uniform(0, reach[mode])
-        ended = run_child(url, home, seed + 1000 * number, mode, at)
+        ended = run_child(url, home, seed + 1000 * number, mode, at, "benchmarks.kills_loop")
         alerts |= {line.split()[1] for line in ended.said if line.startswith("alert ")}
         if ended.killed:
             score.kills += 1
@@ -249,38 +237,6 @@ def run_kills(
         tell(f"{score.kills}/{kills} {mode} {at:.6g}: {'clean' if score.clean else score.notes[-1]}")
     score.alerts = len(alerts)
     return score
-
-
-def run_child(url: str | None, home: Path, seed: int, mode: str, at: float) -> Ended:
-    """Run one child, kill it `at` seconds after it is ready or have it kill itself at event `at`; hear what it said."""
-    event = 0 if mode == "time" else 1 + int(at)
-    command = [
-        sys.executable,
-        "-m",
-        "benchmarks.kills_loop",
-        "--child",
-        url or "",
-        str(home),
-        str(seed),
-        mode,
-        str(event),
-    ]
-    with subprocess.Popen(command, cwd=REPO, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        lines = [process.stdout.readline()]
-        started = time.monotonic()
-        timer = threading.Timer(at, process.kill)
-        if mode == "time":
-            timer.start()
-        lines += process.stdout.readlines()
-        lasted = time.monotonic() - started
-        timer.cancel()
-    said = [line.rstrip("\n") for line in lines if line.endswith("\n")]
-    if process.returncode == -signal.SIGKILL:
-        return Ended(True, said, 0)
-    if process.returncode or not said or said[-1].split()[0] != "done":
-        raise RuntimeError(f"a child ended with {process.returncode}: {said[-1:]}")
-    return Ended(False, said, lasted if mode == "time" else float(said[-1].split()[1]))
 
 
 def check(url: str | None, home: Path, alerts: set[str], score: Score) -> None:
