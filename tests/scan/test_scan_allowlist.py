@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import textwrap
 
 import pytest
@@ -11,6 +12,8 @@ from holdfast.scan.allowlist import NAMES, Allowlist, Standing
 from holdfast.scan.allowlist.generate import build, entries
 from holdfast.scan.allowlist.index import Index
 from holdfast.scan.allowlist.sources import Distribution, Source
+from holdfast.scan.allowlist.tools import purpose
+from holdfast.scan.allowlist.unneeded import UNNEEDED
 
 REACHES_OUT = [
     *("numpy.load", "numpy.save", "numpy.memmap", "numpy.fromfile", "numpy.genfromtxt"),
@@ -29,6 +32,11 @@ REACHES_OUT = [
     *("builtins.map", "builtins.type", "builtins.setattr", "builtins.__import__", "importlib.import_module"),
     *("operator.attrgetter", "operator.methodcaller", "types.FunctionType", "types.CodeType", "marshal.loads"),
     *("pickle.loads", "shutil.rmtree", "socket.socket", "functools.reduce", "itertools.starmap", "_codecs.decode"),
+    *("torch.load", "torch.save", "torch.hub.load", "torch.utils.cpp_extension.load", "torch.jit.load"),
+    *("torch.package.PackageImporter", "torch.serialization.load", "torch.fx.graph_module.reduce_graph_module"),
+    *("torch.utils.data.datapipes.iter.fileopener.FileOpenerIterDataPipe", "torch.distributed.rpc.rpc_sync"),
+    *("torch._inductor.codecache.PyCodeCache", "catboost.datasets.amazon", "cloudpickle.loads", "dill.loads"),
+    *("requests.get", "jinja2.Template", "sqlalchemy.create_engine", "pip.main", "flask.Flask", "polars.read_csv"),
     *("logging.FileHandler", "logging.config.listen", "webbrowser.open", "pdb.run", "timeit.timeit", "code.interact"),
     *("__builtin__.eval", "commands.getoutput", "urllib2.urlopen", "test.support.script_helper.assert_python_ok"),
 ]
@@ -48,6 +56,14 @@ NEEDED = {
     "lightgbm.basic.Booster": "n",
     "xgboost.core.Booster": "n",
     "joblib.numpy_pickle.NumpyArrayWrapper": "c",
+    "torch.nn.modules.linear.Linear": "c",
+    "torch._utils._rebuild_tensor_v2": "c",
+    "torch.FloatStorage": "c",
+    "torch.Size": "c",
+    "torch.float32": "v",
+    "torch.serialization._get_layout": "c",
+    "torch.storage._load_from_bytes": "r",
+    "imblearn.pipeline.Pipeline": "c",
     "builtins.getattr": "r",
     "copyreg._reconstructor": "r",
 }
@@ -71,6 +87,28 @@ def test_what_models_need_is_listed(name, mode):
 
 def test_a_package_nobody_examined_is_unknown():
     assert Allowlist.builtin().standing("somebody.Model") is Standing.UNKNOWN
+
+
+def test_tools_of_a_library_are_not_listed():
+    found = build([Distribution("torch", "1", tuple(
+        Source(f"torch.{name}", ".py", b"class Plain: pass", is_package=False) for name in ("hub", "nn", "hubs")
+    ))])["names"]  # fmt: skip
+    assert "torch.hub" not in found
+    assert {"torch.nn", "torch.hubs"} <= set(found)
+    assert (purpose("torch._dynamo.variables.base"), purpose("torchvision")) == ("compiler and code generation", "")
+
+
+def test_what_was_examined_and_what_models_do_not_need_do_not_overlap():
+    data = json.loads(NAMES.read_bytes())
+    unneeded = [name for names in UNNEEDED.values() for name in names.split()]
+    assert len(unneeded) == len(set(unneeded))
+    assert not set(unneeded) & {*data["covered"], *data["standard"]}
+    assert data["unneeded"] == {use: " ".join(sorted(names.split())) for use, names in UNNEEDED.items()}
+    assert all(name.isidentifier() for name in unneeded)
+
+
+def test_the_list_stays_small():
+    assert NAMES.stat().st_size < 1 << 20
 
 
 def test_the_digest_is_that_of_the_data_file():
@@ -110,6 +148,15 @@ class Inherits(ReadsAtLoad):
 class RunsAtPredict:
     def predict(self, X): return eval(self.expression)
 
+class ReadsWhenIterated:
+    def __iter__(self): return iter(open(self.path))
+
+class ReadsThroughItsModule:
+    def __next__(self): return opened(self.path)
+
+class RunsForward:
+    def forward(self, x): return eval(self.expression)
+
 class CallsItsArgument:
     def __init__(self, function): self.value = function()
 
@@ -136,6 +183,7 @@ class Reduced:
 class ReducedToShell:
     def __reduce__(self): return (shell, (self.command,))
 
+def opened(path): return open(path)
 def helper(state): return urlopen(state["url"])
 def make(n): return Plain(n)
 def shell(command): return os.system(command)
@@ -154,6 +202,9 @@ EXPECTED = {
     "RemovesAtEnd": "",
     "Inherits": "",
     "RunsAtPredict": "",
+    "ReadsWhenIterated": "",
+    "ReadsThroughItsModule": "",
+    "RunsForward": "",
     "CallsItsArgument": "h",
     "Connects": "",
     "ImportsByName": "",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 SCHEMA: Final = 1
 NAMES: Final = Path(__file__).with_name("names.json")
@@ -25,7 +25,7 @@ class Standing(StrEnum):
 
     LISTED = "listed"
     DENIED = "denied"
-    """Its package was analysed, or belongs to the standard library, and the name is not listed."""
+    """The name is not listed, and its package was analysed, is the standard library's, or is of no use to a model."""
     UNKNOWN = "unknown"
     """Nobody looked at its package."""
 
@@ -65,7 +65,7 @@ class Allowlist:
         return cls(
             modes,
             frozenset(nested),
-            frozenset(data["covered"]) | frozenset(data["standard"]),
+            frozenset(data["covered"]) | frozenset(data["standard"]) | _unneeded(data),
             tuple((old, new) for old, new in data["aliases"]),
             "sha256:" + hashlib.sha256(raw).hexdigest(),
             tuple(f"{item['name']} {item['version']}" for item in data["sources"]),
@@ -83,3 +83,8 @@ class Allowlist:
         if self.mode(path):
             return Standing.LISTED
         return Standing.DENIED if path.partition(".")[0] in self.covered else Standing.UNKNOWN
+
+
+def _unneeded(data: Mapping[str, Any]) -> frozenset[str]:
+    """Packages whose purpose no model shares; lists of earlier versions have none."""
+    return frozenset(name for names in data.get("unneeded", {}).values() for name in names.split())

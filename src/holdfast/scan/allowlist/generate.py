@@ -23,6 +23,8 @@ from holdfast.scan.allowlist.effects import Analysis
 from holdfast.scan.allowlist.index import Class, Function, Index, declared_module, dotted
 from holdfast.scan.allowlist.seeds import ALIASES, SEEDS
 from holdfast.scan.allowlist.sources import Distribution, installed, wheel
+from holdfast.scan.allowlist.tools import purpose
+from holdfast.scan.allowlist.unneeded import UNNEEDED
 
 DEFAULT: Final = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost-cpu", "lightgbm", "joblib")
 LOAD_HOOKS: Final = (
@@ -30,8 +32,14 @@ LOAD_HOOKS: Final = (
     *("append", "extend", "add", "__setitem__", "__init_subclass__"),
 )
 """What loading can run of a class without calling it: NEWOBJ, BUILD, APPENDS, ADDITEMS, SETITEMS, and its end."""
-USE_HOOKS: Final = ("__call__", "predict", "predict_proba", "transform", "decision_function", "score", "__array__")
-"""What a scoring service runs. Only what these do themselves counts: a library may read its own files."""
+USE_HOOKS: Final = (
+    *("__call__", "forward", "predict", "predict_proba", "predict_log_proba", "transform", "inverse_transform"),
+    *("decision_function", "score", "score_samples", "apply", "__array__", "__array_ufunc__", "__torch_function__"),
+    *("__iter__", "__next__", "__getitem__", "__len__", "__contains__", "__bool__", "__enter__", "__exit__"),
+    *("__repr__", "__str__", "__format__", "__index__", "__float__", "__int__"),
+)
+"""What a scoring service runs, or what handling an object runs. What these do themselves or through plain functions
+of their own module counts; what they reach beyond that does not: a library may read its own files."""
 RECONSTRUCTOR: Final = re.compile(r"unpickle|_reconstruct|_rebuild|^newObj|_ctor$")
 SAFE_BASES: Final = frozenset(
     (
@@ -89,7 +97,18 @@ class Judge:
 
     def _does(self, made: Class, hook: str) -> bool:
         method = self.analysis.method(made, hook)
-        return method is not None and bool(self.analysis.own[method.path].sinks & set(DANGERS))
+        return method is not None and any(self.analysis.own[path].sinks & set(DANGERS) for path in self._nearby(method))
+
+    def _nearby(self, method: Function) -> set[str]:
+        """The method, and the plain functions of its module that it calls, and those that they call."""
+        found, waiting = {method.path}, [method.path]
+        while waiting:
+            for target in self.analysis.own[waiting.pop()].calls - found:
+                function = self.index.functions.get(target)
+                if function is not None and function.module == method.module:
+                    found.add(target)
+                    waiting.append(target)
+        return found
 
     def function_mode(self, function: Function) -> str:
         """`c` or `h` a reconstructor, `v` may be kept as a value; empty: unlisted."""
@@ -150,7 +169,7 @@ def _published(index: Index, modes: dict[str, str]) -> Iterator[tuple[str, str, 
         if module.is_package:
             for name in module.names:
                 path = index.follow(f"{module.name}.{name}")
-                if modes.get(path):
+                if modes.get(path) and not purpose(path):
                     yield module.name, name, modes[path]
 
 
@@ -162,7 +181,7 @@ def build(distributions: Iterable[Distribution]) -> dict[str, JSONValue]:
     seeded = [(module, name, mode) for module, mode, names, _ in SEEDS for name in names.split()]
     claimed = {(module, name) for module, name, _ in seeded}
     for module, name, mode in entries(index):
-        if mode and (module, name) not in claimed:
+        if mode and (module, name) not in claimed and not purpose(module):
             table[module][mode].add(name)
     for module, name, mode in seeded:
         table[module][mode].add(name)
@@ -172,6 +191,7 @@ def build(distributions: Iterable[Distribution]) -> dict[str, JSONValue]:
         "sources": [{"name": item.name, "version": item.version, "digest": item.digest} for item in found],
         "covered": [*sorted(covered)],
         "standard": [*sorted(STANDARD)],
+        "unneeded": {use: " ".join(sorted(names.split())) for use, names in sorted(UNNEEDED.items())},
         "aliases": [list(pair) for pair in ALIASES],
         "names": {
             module: {mode: " ".join(sorted(names)) for mode, names in sorted(modes.items())}

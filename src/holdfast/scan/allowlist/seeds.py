@@ -61,6 +61,26 @@ SEEDS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("numpy", "c", "dtype ndarray", "C types; an array's bytes and type are data"),
     ("numpy._core.multiarray", "c", "_reconstruct scalar", "C reconstructors of arrays and numbers"),
     ("numpy._core.numeric", "c", "_frombuffer", "an array over bytes of the pickle"),
+    ("torch", "c", "Size device Generator", "C types: a shape, a place, a random state"),
+    (
+        "torch",
+        "v",
+        (
+            "float64 float32 float16 bfloat16 float8_e4m3fn float8_e5m2 complex64 complex128 int64 int32 int16 int8 "
+            "uint8 uint16 uint32 uint64 bool qint8 quint8 qint32 quint4x2 quint2x4 strided sparse_coo sparse_csr "
+            "sparse_csc sparse_bsr sparse_bsc contiguous_format channels_last channels_last_3d preserve_format "
+            "per_tensor_affine per_channel_affine per_tensor_symmetric per_channel_symmetric "
+            "per_channel_affine_float_qparams"
+        ),
+        "constants: types of numbers, layouts, orders, schemes",
+    ),
+    ("torch.serialization", "c", "_get_layout", "looks a layout up in a table of torch's own constants"),
+    (
+        "torch.storage",
+        "r",
+        "_load_from_bytes",
+        "loads a torch file; accepted only for literal bytes, which are scanned",
+    ),
     ("numpy._core", "r", "_ufunc_reconstruct", "allowed only where the name it imports is listed"),
 )
 

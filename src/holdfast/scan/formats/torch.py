@@ -9,7 +9,7 @@ from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import ZipEntry, member_bytes
 from holdfast.core.formats.pickle import Global, Kind, Meter, Notes, Persistent, Value, children, read_one, read_pickles
 from holdfast.scan.formats.archives import open_zip, read_member
-from holdfast.scan.formats.pickles import moved
+from holdfast.scan.formats.pickles import moved, read_enclosed
 from holdfast.scan.inspect import Inspector, Seen
 
 ITEM_BYTES: Final = {
@@ -63,7 +63,7 @@ def _opens_alone(content: Window) -> bool:
     return bool(reading.streams) or any(fact.kind == Kind.IMPORT for fact in reading.facts)
 
 
-def read_legacy(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+def read_legacy(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
     """Five pickles (magic, protocol, system, object, storage keys), then each storage with its length in front."""
     notes, pos, values, skipped = Notes(), window.start, [], 0
     try:
@@ -79,6 +79,7 @@ def read_legacy(inspector: Inspector, window: Window, seen: Seen, depth: int) ->
         facts = [moved(fact, -window.start) for fact in notes.all()]
         seen.facts += [fact for fact in facts if not _is_known_storage(fact)]
         seen.parsed = max(0, pos - window.start - seen.skipped)
+    read_enclosed(inspector, seen, notes.enclosed(), depth)
     if pos < window.end:
         raise Fault("trailing-bytes", f"{window.end - pos:,} bytes behind the storages", pos - window.start)
 

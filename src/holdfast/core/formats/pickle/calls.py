@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from holdfast.core.formats.buffers import Buffer, Window
 from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import NEW, Dict, Global, Object, Opaque, Persistent, Set, Span, Value
 
 MAX_ARGUMENTS: Final = 1_000
 UFUNC_RECONSTRUCT: Final = ("numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct")
-NAME_MAKERS: Final = frozenset(("builtins.getattr", *UFUNC_RECONSTRUCT))
-"""Functions that look a name up. Only their calls with literal arguments can be followed."""
+TORCH_LOADER: Final = "torch.storage._load_from_bytes"
+NAME_MAKERS: Final = frozenset(("builtins.getattr", TORCH_LOADER, *UFUNC_RECONSTRUCT))
+"""Functions that look a name up or load a file. Only their calls with literal arguments can be followed."""
 RECONSTRUCTOR: Final = "copyreg._reconstructor"
 
 
-def resolve(made: Object, notes: Notes) -> Value:
+def resolve(made: Object, notes: Notes, data: Buffer) -> Value:
     """The call's result where it is a plain name or a plain instance; the call itself otherwise."""
+    if made.path == TORCH_LOADER:
+        return _loaded(made, notes, data)
     if made.path == RECONSTRUCTOR:
         return _reconstructed(made, notes)
     if made.path == "builtins.getattr":
@@ -24,6 +28,31 @@ def resolve(made: Object, notes: Notes) -> Value:
     if made.path in UFUNC_RECONSTRUCT:
         return _ufunc(made, notes)
     return made
+
+
+def _loaded(made: Object, notes: Notes, data: Buffer) -> Value:
+    """`_load_from_bytes(b"...")`: a whole torch file as a literal, which is a file of its own to whoever scans."""
+    content = _literal(made.args[0], data) if isinstance(made.args, tuple) and len(made.args) == 1 else None
+    if content is None:
+        notes.add(Kind.COMPUTED_CALL, "torch.storage._load_from_bytes of what is not literal bytes", made.offset)
+    else:
+        notes.enclose(content, made.args[0])
+    return Opaque("what a torch file within the pickle holds", made.offset)
+
+
+def _literal(value: Value, data: Buffer) -> Window | None:
+    """Bytes as every protocol writes them: as they are, left in the buffer, or as text encoded while loading."""
+    match value:
+        case bytes():
+            return Window.whole(value)
+        case Span(encoding="bytes"):
+            return Window(data, value.offset, value.offset + value.size)
+        case Object(path="_codecs.encode", args=(str() as text, "latin1"), kwargs=None, states=[], items=[], pairs=[]):
+            try:
+                return Window.whole(text.encode("latin-1"))
+            except UnicodeEncodeError:
+                return None
+    return None
 
 
 def _reconstructed(made: Object, notes: Notes) -> Value:

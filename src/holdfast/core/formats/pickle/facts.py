@@ -9,6 +9,7 @@ from collections.abc import Container
 from enum import StrEnum
 
 from holdfast.core.domain import Fact
+from holdfast.core.formats.buffers import Window
 
 MAX_FACTS = 20_000
 """Different facts kept of one stream; more than that is a fact of its own."""
@@ -45,6 +46,7 @@ class Notes:
 
     def __init__(self) -> None:
         self._facts: dict[tuple[str, str, str | None], Fact] = {}
+        self._enclosed: dict[int, tuple[Window, object]] = {}
 
     def add(self, kind: Kind, value: str, offset: int, detail: str | None = None) -> None:
         """State a fact. `offset` counts from the start of the buffer."""
@@ -55,6 +57,14 @@ class Notes:
             kind, value, detail = Kind.BUDGET, f"more than {MAX_FACTS:,} different facts", None
             key = (kind, value, detail)
         self._facts.setdefault(key, Fact(kind.value, value, offset, None, detail))
+
+    def enclose(self, content: Window, value: object) -> None:
+        """Keep a file within the pickle that loading would load too; the same value counts once."""
+        self._enclosed.setdefault(id(value), (content, value))
+
+    def enclosed(self) -> tuple[Window, ...]:
+        """Every file within, in order."""
+        return tuple(content for content, _ in self._enclosed.values())
 
     def has_import(self, names: Container[str]) -> bool:
         """Whether one of `names` was imported."""

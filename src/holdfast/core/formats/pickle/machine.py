@@ -288,7 +288,7 @@ class Machine:
         else:
             self.notes.add(Kind.COMPUTED_CALL, describe(function), self.at)
         made = Object(function, args, how, self.at, kwargs)
-        self.stack.append(resolve(made, self.notes))
+        self.stack.append(resolve(made, self.notes, self.data))
 
     def build(self, _: None) -> None:
         state, target = self.stack.pop(), self.stack[-1]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.core.domain import Fact
-from holdfast.core.formats.buffers import Buffer, Fault
+from holdfast.core.formats.buffers import Buffer, Fault, Window
 from holdfast.core.formats.pickle.calls import NAME_MAKERS
 from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import Array, Dict, Global, Object, Persistent, Set, Value
@@ -42,6 +42,8 @@ class Reading:
     parsed: int
     skipped: int
     unread: int
+    enclosed: tuple[Window, ...] = ()
+    """Files within the pickle that loading it would load too."""
 
     @property
     def value(self) -> Value:
@@ -84,7 +86,9 @@ class _Reader:
         while pos < self.end and self._next(pos):
             pos = self.streams[-1].end
         parsed = pos - start - self.skipped
-        return Reading(tuple(self.streams), self.notes.all(), parsed, self.skipped, self.end - pos)
+        return Reading(
+            tuple(self.streams), self.notes.all(), parsed, self.skipped, self.end - pos, self.notes.enclosed()
+        )
 
     def _next(self, pos: int) -> bool:
         try:
