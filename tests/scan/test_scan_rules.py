@@ -32,6 +32,8 @@ MUST_FIRE = {
     "new-unlisted": Fact("construct", "somebody.Else"),
     "code-operator": Fact("operator-domain", "ai.onnx.contrib.PyOp"),
     "custom-operator": Fact("operator-domain", "bank.Scorecard"),
+    "tensorflow-reach": Fact("tensorflow-operator", "ReadFile"),
+    "tensorflow-custom": Fact("tensorflow-operator", "BankScorecard"),
     "loader-module": Fact("loader-module", "os"),
     "loader-module-unlisted": Fact("loader-module", "somebody"),
 }
@@ -50,6 +52,8 @@ MUST_NOT_FIRE = {
     "new-unlisted": Fact("construct", FORESTS),
     "code-operator": Fact("operator-domain", "bank.Scorecard"),
     "custom-operator": Fact("operator-domain", "ai.onnx.contrib.PyOp"),
+    "tensorflow-reach": Fact("tensorflow-operator", "MatMul"),
+    "tensorflow-custom": Fact("tensorflow-operator", "MatMul"),
     "loader-module": Fact("loader-module", "somebody"),
     "loader-module-unlisted": Fact("loader-module", "os"),
 }

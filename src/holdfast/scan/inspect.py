@@ -111,7 +111,9 @@ Reader = Callable[[Inspector, Window, Seen, int], None]
 _READERS: Final[dict[str, str]] = {
     **dict.fromkeys(("pickle", "joblib"), "pickles:read"),
     **dict.fromkeys(("gzip", "zlib", "bz2", "xz", "lzma", "lz4"), "archives:read_compressed"),
-    **dict.fromkeys(("zip", "keras-zip"), "archives:read_zip_members"),
+    "zip": "archives:read_zip_members",
+    "keras-zip": "keras:read",
+    "savedmodel": "savedmodel:read",
     "skops": "skops:read",
     "npz": "archives:read_zip_members",
     "tar": "archives:read_tar",

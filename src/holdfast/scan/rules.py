@@ -12,6 +12,7 @@ from typing import Final
 
 from holdfast.core.domain import Fact
 from holdfast.scan.allowlist import Allowlist, Standing
+from holdfast.scan.allowlist.operators import operators
 
 EXECUTION: Final = "AML.T0011.000"
 """ATLAS: User Execution, Unsafe AI Artifacts."""
@@ -207,6 +208,25 @@ RULES: Final[tuple[Rule, ...]] = (
         SUPPLY,
         lambda fact, _: not str(fact.value).endswith((".PyOp", ".PythonOp")),
     ),
+    Rule(
+        "tensorflow-reach",
+        "tensorflow-operator",
+        BLOCKED,
+        "opens files or runs Python from its graph",
+        EXECUTION,
+        lambda fact, _: str(fact.value) in operators()[1],
+    ),
+    Rule(
+        "tensorflow-custom",
+        "tensorflow-operator",
+        UNKNOWN,
+        "needs an operator that is not one of TensorFlow's numerical ones",
+        SUPPLY,
+        lambda fact, _: not any(str(fact.value) in group for group in operators()),
+    ),
+    Rule("keras-code", "keras-code", BLOCKED, "holds a layer that runs code of its own", EXECUTION),
+    Rule("keras-file", "keras-file", BLOCKED, "has a layer that opens a file it names", SUPPLY),
+    Rule("keras-custom", "keras-custom", UNKNOWN, "needs a class of somebody's own", SUPPLY),
 )
 """Every rule. The order is that of the documentation, not of importance."""
 
