@@ -114,6 +114,7 @@ _READERS: Final[dict[str, str]] = {
     "zip": "archives:read_zip_members",
     "keras-zip": "keras:read",
     "savedmodel": "savedmodel:read",
+    "hdf5": "h5:read",
     "skops": "skops:read",
     "npz": "archives:read_zip_members",
     "tar": "archives:read_tar",
