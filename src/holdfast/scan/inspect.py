@@ -115,6 +115,7 @@ _READERS: Final[dict[str, str]] = {
     "keras-zip": "keras:read",
     "savedmodel": "savedmodel:read",
     "hdf5": "h5:read",
+    "rds": "rds:read",
     "skops": "skops:read",
     "npz": "archives:read_zip_members",
     "tar": "archives:read_tar",

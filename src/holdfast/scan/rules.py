@@ -227,6 +227,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("keras-code", "keras-code", BLOCKED, "holds a layer that runs code of its own", EXECUTION),
     Rule("keras-file", "keras-file", BLOCKED, "has a layer that opens a file it names", SUPPLY),
     Rule("keras-custom", "keras-custom", UNKNOWN, "needs a class of somebody's own", SUPPLY),
+    Rule("r-code", "r-code", BLOCKED, "holds R code or a session's own objects", EXECUTION),
+    Rule("r-language", "r-language", REVIEW, "holds R expressions", EXECUTION),
 )
 """Every rule. The order is that of the documentation, not of importance."""
 

@@ -234,7 +234,7 @@ class _Reader:
         """The children of the lowest nodes of a version 1 B-tree, each node once."""
         if root == UNDEFINED:
             return
-        waiting, seen = [root], set()
+        waiting, seen = [root], set[int]()
         while waiting:
             at = waiting.pop()
             if at in seen or len(seen) > MAX_OBJECTS:
