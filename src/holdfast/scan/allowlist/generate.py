@@ -54,6 +54,14 @@ SAFE_BASE_MODULES: Final = ("abc", "collections", "enum", "typing", "numbers", "
 STANDARD: Final = (
     sys.stdlib_module_names
     | {name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING}
+    | {
+        "_xxsubinterpreters",
+        "_xxinterpchannels",
+        "_testbuffer",
+        "_testimportmultiple",
+        "_testmultiphase",
+        "_ctypes_test",
+    }
     | {"test", "_interpreters", "_interpchannels", "_interpqueues", "_pyrepl", "_testcapi", "_testinternalcapi"}
 )
 """The standard library of this and other versions, Python 2's as far as the unpickler knows it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.containers_zip import find_end
+from holdfast.scan.formats.deployment import read_deployment
 from holdfast.scan.formats.signs import MAX_TEXT, read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -15,7 +16,9 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
     if tag >= 0:
         seen.add("yaml-tag", window.read(tag, 60).decode("utf-8", "replace").split()[0], tag)
     if _is_text(window):
-        read_signs(window.read(0, MAX_TEXT).decode("utf-8", "replace"), seen)
+        text = window.read(0, MAX_TEXT).decode("utf-8", "replace")
+        read_signs(text, seen)
+        read_deployment(text, seen)
     if find_end(window) >= 0:
         behind = inspector.inspect(window, depth + 1, kind="zip")
         seen.facts += behind.facts

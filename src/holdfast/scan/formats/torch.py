@@ -47,10 +47,10 @@ def _is_storage(window: Window, entry: ZipEntry) -> bool:
         content = member_bytes(window, entry, 0)
     except Fault:
         return False
-    return not _opens_alone(content)
+    return not opens_alone(content)
 
 
-def _opens_alone(content: Window) -> bool:
+def opens_alone(content: Window) -> bool:
     """Whether a tensor's bytes would also load as an archive, a program or a pickle that ends or imports."""
     head = content.read(0, 64)
     if head.startswith((b"PK\3\4", b"\x7fELF")):

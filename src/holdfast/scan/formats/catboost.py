@@ -1,0 +1,56 @@
+"""CatBoost's binary models: a magic, a length, and one flatbuffer of trees and parameters.
+
+Source: CatBoost's model.fbs (TModelCore: FormatVersion, ModelTrees, InfoMap, ModelPartIds). Plain data: what matters is
+that the flatbuffer is the whole file and names no further parts, whose layout is CatBoost's own.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.containers_zip import find_end
+from holdfast.scan.formats.signs import MAX_TEXT, read_signs
+from holdfast.scan.inspect import Inspector, Seen
+
+VERSION: Final = b"FlabuffersModel_v1"
+
+
+def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
+    """Check the frame and the root table; the trees are numbers."""
+    size = int.from_bytes(window.part(4, 4).read(0, 4), "little")
+    core = window.part(8, size)
+    table = _number(core, 0, 4)
+    if _text(core, table) != VERSION:
+        raise Fault("unsupported", "a model of another version", 8)
+    if _field(core, table, 3):
+        raise Fault("unsupported", "a model in several parts", 8)
+    if not _field(core, table, 1):
+        raise Fault("malformed", "a model without trees", 8)
+    read_signs(core.read(0, MAX_TEXT).decode("latin-1"), seen)
+    if find_end(window) >= 0:
+        seen.add("polyglot", "an archive behind the model", find_end(window))
+    seen.parsed = 8 + size
+    if len(window) > 8 + size:
+        raise Fault("trailing-bytes", f"{len(window) - size - 8:,} bytes behind the model", 8 + size)
+
+
+def _number(core: Window, at: int, size: int) -> int:
+    return int.from_bytes(core.part(at, size).read(0, size), "little")
+
+
+def _field(core: Window, table: int, number: int) -> int:
+    """Where a field of a table lies; 0 where it has none."""
+    vtable = table - int.from_bytes(core.part(table, 4).read(0, 4), "little", signed=True)
+    if 4 + 2 * number + 2 > _number(core, vtable, 2):
+        return 0
+    offset = _number(core, vtable + 4 + 2 * number, 2)
+    return table + offset if offset else 0
+
+
+def _text(core: Window, table: int) -> bytes:
+    at = _field(core, table, 0)
+    if not at:
+        return b""
+    place = at + _number(core, at, 4)
+    return core.part(place + 4, min(64, _number(core, place, 4))).read(0, 64)
