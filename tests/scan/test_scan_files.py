@@ -466,3 +466,20 @@ def test_a_booster_without_the_reading_extra_is_unknown_and_says_why(look, monke
     report = look(b"tree\nversion=v4\nnum_class=1\nend of trees\nparameters:\nend of parameters\n")
     assert (report.format, report.verdict) == ("lightgbm-text", "unknown")
     assert any("pip install 'holdfast[attack]'" in str(fact.value) for fact in report.facts)
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        (b"def forward(self, x):\n  return torch.linear(x, self.weight)\n", set()),
+        (b"def forward(self, x):\n  return ops.quantized.linear(x, self.weight)\n", set()),
+        (b"def forward(self, x):\n  torch.save(x, 'a')\n", {"script-operator"}),
+        (b"def forward(self, x):\n  ops.aten.from_file('/etc/passwd')\n", {"script-operator"}),
+        (b"def forward(self, x):\n  return ops.bank.score(x)\n", {"custom-operator"}),
+    ],
+)
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_operators_of_torchscript(look, code, wanted, method):
+    data = zipped(("m/data.pkl", b"\x80\x02N."), ("m/version", b"3\n"), ("m/code/__torch__/m.py", code), method=method)
+    report = look(data)
+    assert (report.format, ids(report)) == ("torch-zip", wanted)

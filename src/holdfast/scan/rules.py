@@ -229,6 +229,7 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("keras-custom", "keras-custom", UNKNOWN, "needs a class of somebody's own", SUPPLY),
     Rule("r-code", "r-code", BLOCKED, "holds R code or a session's own objects", EXECUTION),
     Rule("r-language", "r-language", REVIEW, "holds R expressions", EXECUTION),
+    Rule("script-operator", "script-operator", BLOCKED, "opens files from its compiled code", EXECUTION),
     Rule("download-run", "download-run", BLOCKED, "builds an image that runs what it downloads", SUPPLY),
     Rule("unpinned", "unpinned", REVIEW, "asks for whatever version is newest", SUPPLY),
 )

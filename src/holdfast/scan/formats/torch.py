@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from holdfast.core.domain import Fact
@@ -10,6 +11,7 @@ from holdfast.core.formats.containers_zip import ZipEntry, member_bytes
 from holdfast.core.formats.pickle import Global, Kind, Meter, Notes, Persistent, Value, children, read_one, read_pickles
 from holdfast.scan.formats.archives import open_zip, read_member
 from holdfast.scan.formats.pickles import moved, read_enclosed
+from holdfast.scan.formats.torchscript import read_code
 from holdfast.scan.inspect import Inspector, Seen
 
 ITEM_BYTES: Final = {
@@ -21,6 +23,7 @@ ITEM_BYTES: Final = {
     "ComplexDoubleStorage": 16,
 }
 _PEEK_OPCODES: Final = 10_000
+_CODE: Final = re.compile(r"(?:^|/)code/.*\.py$")
 
 
 def read_zip(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
@@ -31,7 +34,18 @@ def read_zip(inspector: Inspector, window: Window, seen: Seen, depth: int) -> No
             seen.skipped += entry.packed
         else:
             read_member(inspector, window, seen, entry, depth)
+            if _CODE.search(entry.name):
+                _read_code(inspector, window, seen, entry)
     seen.facts[:] = [fact for fact in seen.facts if not _is_known_storage(fact)]
+
+
+def _read_code(inspector: Inspector, window: Window, seen: Seen, entry: ZipEntry) -> None:
+    try:
+        content = member_bytes(window, entry, inspector.unpacked_bytes)
+    except Fault:
+        return  # read_member has stated why
+    inspector.unpacked(len(content))
+    read_code(content, seen, entry.name)
 
 
 def _is_known_storage(fact: Fact) -> bool:
