@@ -61,7 +61,7 @@ RESPOND = """\
 version: 1
 mode: enforce
 sinks:
-  - {name: siem, kind: ocsf-file, tlp: amber, hears: always, options: {path: siem.ndjson}}
+  - {name: siem, kind: ocsf-file, tlp: amber, hears: always, path: siem.ndjson}
 """
 
 
@@ -111,7 +111,7 @@ def engine_of(store: Store, home: Path) -> Engine:
     def known(tx: Any) -> Snapshot:
         return snapshot(tx) or Snapshot.builtin()
 
-    return Engine(store, Surroundings(home, known, response=lambda: load_response(home)))
+    return Engine(store, Surroundings(home, known, response=lambda: load_response(home)), lease_s=LEASE_S)
 
 
 def advise(home: Path, package: str, now: str, *, withdrawn: bool) -> None:

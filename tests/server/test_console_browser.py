@@ -21,7 +21,7 @@ SIZES = {"desktop": {"width": 1280, "height": 800}, "mobile": {"width": 390, "he
 LOADS = 30
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     """The system's Chromium; nothing is downloaded."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -34,7 +34,7 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signed_in(chromium: Any, stage: Any) -> Any:
     """The cookies of a browser that has signed in through the form."""
     context = chromium.new_context()
@@ -49,7 +49,7 @@ def signed_in(chromium: Any, stage: Any) -> Any:
     return state
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stage(bench: Any) -> Any:
     """The estate with everything on it that a page may show: a sprint, feeds, claims, a pending response."""
     furnish(bench)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from holdfast.demo.story import Story
 
 TITLE = "Evidence for an auditor, verified without the store"
-DAY = 14
+DAY = 13
+HOUR = 15
 FOLDER_NAME = "evidence"
 
 

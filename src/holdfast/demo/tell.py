@@ -45,7 +45,7 @@ def tell(
 
 
 def _play(story: Story, number: int, scene: ModuleType) -> None:
-    story.begin(scene.DAY)
+    story.begin(scene.DAY, getattr(scene, "HOUR", 9))
     story.say(f"scene {number} of {len(SCENES)}: {scene.TITLE} (day {scene.DAY + 1})")
     try:
         scene.play(story)

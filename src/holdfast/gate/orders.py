@@ -30,7 +30,7 @@ def _ordered(judgement: Judgement, effects: Iterable[Effect]) -> Judgement:
         Verdict.FAILED,
         f"{judgement.model} is quarantined by {causes}",
         "look at the cause; lift the order when it no longer holds",
-        f"holdfast respond directives --model {judgement.model}",
+        "holdfast respond directives",
     )
     return replace(judgement, verdict=Verdict.FAILED, blocks=True, reasons=(reason, *judgement.reasons))
 

@@ -31,6 +31,7 @@ class Engine:
     surroundings: Surroundings
     on_fault: Callable[[Message, Exception], None] = lambda _message, _fault: None
     owner: str = field(default_factory=new_owner)
+    lease_s: float = LEASE_S
     _ticked: datetime | None = None
 
     def drain(self, *, turns: int = 10_000) -> int:
@@ -59,7 +60,9 @@ class Engine:
         with self.store.reading() as tx:
             if not tx.outbox.waiting(topics):
                 return []
-        return self.store.run(lambda tx: tx.outbox.claim_batch(self.owner, topics=topics, limit=BATCH, ttl_s=LEASE_S))
+        return self.store.run(
+            lambda tx: tx.outbox.claim_batch(self.owner, topics=topics, limit=BATCH, ttl_s=self.lease_s)
+        )
 
     def _answer(self, message: Message) -> bool:
         try:
