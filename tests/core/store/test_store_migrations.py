@@ -20,6 +20,7 @@ from holdfast.core.store.schema import HEAD, MIGRATIONS, VERSION_TABLE, VERSIONS
 from holdfast.core.store.tables import metadata
 
 FIXTURES = Path(__file__).parent / "fixtures"
+OLDER = [f"v{version}" for version in VERSIONS[:-1]]
 A, B = "sha256:" + "aa" * 32, "sha256:" + "bb" * 32
 
 
@@ -89,13 +90,16 @@ def test_created_and_migrated_stores_have_one_shape(database: str | None, tmp_pa
     engine.dispose()
 
 
-@pytest.mark.parametrize("name", [f"v{version}" for version in VERSIONS[:-1]])
+@pytest.mark.parametrize("name", OLDER)
 def test_every_older_version_has_a_stored_fixture(name: str) -> None:
     assert {path.name for path in FIXTURES.glob(f"{name}.*")} == {f"{name}.sqlite.sql", f"{name}.postgres.sql"}
 
 
-def test_version_1_comes_through_whole(database: str | None, tmp_path: Path, clock: FrozenClock) -> None:
-    load_fixture("v0001", database, tmp_path / "state")
+@pytest.mark.parametrize("name", OLDER)
+def test_an_older_version_comes_through_whole(
+    name: str, database: str | None, tmp_path: Path, clock: FrozenClock
+) -> None:
+    load_fixture(name, database, tmp_path / "state")
     with Store.open(database, tmp_path / "state", clock) as store:
         with store.reading() as tx:
             assert [model.name for model in tx.models.all()] == ["credit-default", "quiet"]
@@ -139,8 +143,11 @@ def test_version_1_gains_findings_from_its_journals(database: str | None, tmp_pa
     assert [tuple(row) for row in measured] == [("j1", '["evasion.search"]'), ("j2", "[]")]
 
 
-def test_version_1_goes_on_with_its_ledger(database: str | None, tmp_path: Path, clock: FrozenClock) -> None:
-    load_fixture("v0001", database, tmp_path / "state")
+@pytest.mark.parametrize("name", OLDER)
+def test_an_older_version_goes_on_with_its_ledger(
+    name: str, database: str | None, tmp_path: Path, clock: FrozenClock
+) -> None:
+    load_fixture(name, database, tmp_path / "state")
     key = SigningKey(bytes(32))
     with Store.open(database, tmp_path / "state", clock) as store:
         Ledger(store, key, "holdfast/fixture").export(tmp_path / "state" / "ledger")
