@@ -91,6 +91,8 @@ def test_shares_of_no_rows_are_no_shares() -> None:
         exhausted=empty.astype(bool),
         seed=0,
         method="evasion.search",
+        distance=empty,
+        queries=empty.astype(np.int64),
     )
     assert robust_share(result, [0.1]) == proven_share(result, [0.1]) == {}
     assert result.success_share == 0.0

@@ -15,11 +15,11 @@ from holdfast.audit.interface import Budget
 from holdfast.audit.target import Parts, Target
 from holdfast.core.domain.ids import digest_bytes
 from holdfast.core.errors import ConfigError, TargetError, UsageError
+from holdfast.core.learn.interface import Growth
 from holdfast.core.sign import PAYLOAD_TYPE, SigningKey, Statement, dsse_verify
 from holdfast.core.store import Store
 from holdfast.estate.manifest import Manifest, Subject
 from holdfast.harden import Hardened, Wish, run
-from holdfast.harden.interface import Growth
 from holdfast.harden.queries import hardening_view, hardenings_view
 from holdfast.harden.runs import write_whole
 from holdfast.harden.trainer import Trainer

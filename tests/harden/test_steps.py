@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 import bank
 from holdfast.core.contract import Contract
 from holdfast.core.contract.distance import linf
-from holdfast.harden.interface import Bench, Growth
-from holdfast.harden.learners import learner_of
+from holdfast.core.learn.interface import Growth
+from holdfast.core.learn.learners import learner_of
+from holdfast.harden.interface import Bench
 from holdfast.harden.signs import moving_columns, signs
 from holdfast.harden.steps import perturb
 

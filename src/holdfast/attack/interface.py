@@ -9,13 +9,15 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import numpy as np
 
 from holdfast.core.domain.model import Task
 from holdfast.core.plugins import Registry
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from holdfast.attack.target import TreeTarget
@@ -25,12 +27,35 @@ if TYPE_CHECKING:
     Bools = NDArray[np.bool_]
 
 ENTRY_POINTS = "holdfast.attacks"
+PROVEN_WITHIN = 1e-6
+"""Relative difference of distance and floor below which an answer is final: solvers work in floating point."""
 OWN = ("holdfast.attack.evasion.search",)
+
+
+class Norm(StrEnum):
+    """How far a row was moved; each column in its unit (`scales`)."""
+
+    LINF = "linf"
+    """The greatest move."""
+    L1 = "l1"
+    """The sum of moves, each times the column's cost."""
+    L0 = "l0"
+    """The number of columns moved; a group counts once, a derived column not at all."""
+    L2 = "l2"
+    """The root of the sum of squared moves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A distance that an adversarial row may not exceed."""
+
+    norm: Norm
+    most: float
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """The decision an attacker wants: class `to`.
+    """The decision an attacker wants: class `to`, at the least distance in `minimise`, `within` all limits.
 
     A model of two classes decides for `positive` from probability `threshold` on; one of more classes decides for
     the most probable.
@@ -39,6 +64,8 @@ class Goal:
     to: int
     positive: int = 1
     threshold: float = 0.5
+    minimise: Norm = Norm.LINF
+    within: tuple[Limit, ...] = ()
 
     @classmethod
     def of(cls, task: Task) -> Goal:
@@ -54,6 +81,29 @@ class Budget:
     """Tree nodes visited; 1 to 2 ns each."""
     restarts: int = 4
     """Climbs from random rows where the climb from the row itself does not arrive."""
+    queries_per_row: int = 2_000
+    """Rows a black-box attack may ask the model about, for each row attacked."""
+    seconds_per_row: float | None = None
+    """A wall-clock limit for exact solving; what it cuts short is a gap, and no longer the same on every machine."""
+
+
+class Proof(StrEnum):
+    """How final an answer is."""
+
+    PROVEN = "proven"
+    GAP = "gap"
+    """A smaller move, or any, may exist: the floor is below the distance found."""
+    RELAXED = "relaxed"
+    """As `gap`, and the floor left some relations out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """`gap` is the share of the distance found that is not proven to be needed."""
+
+    proof: Proof
+    gap: float = 0.0
+    relations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +129,34 @@ class EvasionResult:
     """(n,) the budget ran out before the search was done: a smaller move, or any, may exist."""
     seed: int
     method: str
+    distance: Floats
+    """(n,) in the norm that the goal minimises; inf without success. `floor` is in the same norm."""
+    queries: NDArray[np.int64]
+    """(n,) rows the model was asked about; 0 where its file alone was read."""
+    relaxed: tuple[str, ...] = ()
+    """Relations that the floor leaves out: it stays true, and may be too low."""
+
+    @property
+    def proven(self) -> Bools:
+        """(n,) rows whose answer is final under the whole contract: the least distance, or that none exists."""
+        closed = self.floor >= self.distance * (1.0 - PROVEN_WITHIN)
+        return np.asarray(np.where(self.success, closed, np.isposinf(self.floor)), np.bool_)
+
+    @property
+    def gap(self) -> Floats:
+        """(n,) share of the distance found that is not proven to be needed: 0 proven, 1 nothing known."""
+        if_found = 1.0 - self.floor / np.where(self.success & (self.distance > 0), self.distance, 1.0)
+        open_ended = np.where(np.isposinf(self.floor), 0.0, 1.0)
+        moved = np.where(self.distance > 0, np.clip(if_found, 0.0, 1.0), 0.0)
+        return np.asarray(np.where(self.success, moved, open_ended), np.float64)
+
+    def certificate(self, row: int) -> Certificate:
+        """What is known of one row's answer."""
+        if self.proven[row]:
+            return Certificate(Proof.PROVEN)
+        if self.relaxed:
+            return Certificate(Proof.RELAXED, float(self.gap[row]), self.relaxed)
+        return Certificate(Proof.GAP, float(self.gap[row]))
 
     @property
     def success_share(self) -> float:

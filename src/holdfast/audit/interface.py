@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
 from holdfast.core.domain.ids import JSONValue
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
 
 NEEDS = frozenset({"artifact", "model", "train_data", "test_data", "contract", "lock", "endpoint"})
 """What a check may read. A key covers exactly the digests of what its check needs."""
+
+
+class Depth(StrEnum):
+    """How much an audit asks of a model."""
+
+    QUICK = "quick"
+    """What takes seconds: for each commit."""
+    FULL = "full"
+    """All checks: for a release, and by night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,8 @@ class Check(Generic[P]):
     kinds: tuple[str, ...]
     params: type[P]
     observe: Callable[[Target, P, Budget], Observation]
+    depth: Depth = Depth.QUICK
+    """The least depth of an audit that runs it."""
 
     @property
     def module(self) -> str:
@@ -82,6 +94,7 @@ def check(
     requires: tuple[str, ...] = (),
     covers: tuple[str, ...] = (),
     kinds: tuple[str, ...] = (),
+    depth: Depth = Depth.QUICK,
 ) -> Callable[[Callable[[Any, Any, Budget], Observation]], Callable[[Any, Any, Budget], Observation]]:
     """Register a check. `kinds` limits it to targets of a kind (`tree`); empty means every model."""
     unknown = set(needs) - NEEDS
@@ -92,7 +105,7 @@ def check(
         params = get_type_hints(observe).get("params", NoParams)
         if list(inspect.signature(observe).parameters) != ["target", "params", "budget"]:
             raise TypeError(f"{id}: a check takes (target, params, budget)")
-        CHECKS.add(id, Check(id, version, needs, requires, covers, kinds, params, observe))
+        CHECKS.add(id, Check(id, version, needs, requires, covers, kinds, params, observe, depth))
         return observe
 
     return register

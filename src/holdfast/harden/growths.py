@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.harden.interface import Bench, Draft, Fitted, Growth
+from holdfast.core.learn.interface import Fitted, Growth
+from holdfast.harden.interface import Bench, Draft
 from holdfast.harden.signs import signs
 from holdfast.harden.steps import perturb
 

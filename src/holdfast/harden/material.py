@@ -15,9 +15,9 @@ from holdfast.core.domain.model import Task
 from holdfast.core.errors import ConfigError, DataError, UsageError
 from holdfast.core.formats.read import TreeModel, read_trees
 from holdfast.core.formats.trees import LEAF, Link, TreeEnsemble
+from holdfast.core.learn.interface import Growth
 from holdfast.core.sign import manifest
 from holdfast.estate.manifest import Subject
-from holdfast.harden.interface import Growth
 
 Floats = NDArray[np.float64]
 SOURCES = ("xgboost-json", "xgboost-ubj", "lightgbm-text")

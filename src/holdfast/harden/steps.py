@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.core.contract import Contract
 from holdfast.core.contract.distance import moves
-from holdfast.harden.interface import Fitted
+from holdfast.core.learn.interface import Fitted
 
 Floats = NDArray[np.float64]
 

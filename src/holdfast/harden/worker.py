@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.contract import Contract
-from holdfast.harden.interface import RECIPES, Bench, Draft, Fitted, Growth
+from holdfast.core.learn.interface import Fitted, Growth
+from holdfast.harden.interface import RECIPES, Bench, Draft
 
 Floats = NDArray[np.float64]
 JOB = "job.json"
@@ -86,7 +87,7 @@ def _job(folder: Path) -> Job:
 
 
 def _bench(folder: Path, job: Job) -> Bench:
-    from holdfast.harden.learners import learner_of
+    from holdfast.core.learn.learners import learner_of
 
     return Bench(
         contract=Contract.parse(job.contract),

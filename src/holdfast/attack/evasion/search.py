@@ -75,6 +75,8 @@ def search(
         exhausted=nodes >= budget.nodes_per_row,
         seed=seed,
         method=METHOD,
+        distance=distances,
+        queries=np.zeros(len(rows), np.int64),
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from holdfast.core.learn.interface import Growth
 from holdfast.harden.growths import with_copies
-from holdfast.harden.interface import Bench, Draft, Growth, recipe
+from holdfast.harden.interface import Bench, Draft, recipe
 
 STUMPY = Growth(trees=300, depth=2, rate=0.05, column_share=0.5, monotone="data")
 SHALLOW = Growth(trees=200, depth=3, rate=0.06, min_leaf=20, column_share=0.5, monotone="data")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from holdfast.core.learn.interface import Growth
 from holdfast.harden.growths import plain
-from holdfast.harden.interface import Bench, Draft, Growth, recipe
+from holdfast.harden.interface import Bench, Draft, recipe
 
 GROWTHS = (
     Growth(depth=3, min_leaf=5, column_share=0.5, monotone="data"),

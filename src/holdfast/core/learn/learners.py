@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from holdfast.core.formats.read import read_buffer
 from holdfast.core.formats.trees import LEAF, NUMERIC
-from holdfast.harden.interface import Fitted, Growth, Learner
+from holdfast.core.learn.interface import Fitted, Growth, Learner
 
 Floats = NDArray[np.float64]
 ROWS_PER_THREAD = 50_000

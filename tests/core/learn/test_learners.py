@@ -7,8 +7,8 @@ import pytest
 
 from holdfast.core.formats.margins import margins
 from holdfast.core.formats.read import read_buffer
-from holdfast.harden.interface import Growth, Learner
-from holdfast.harden.learners import learner_of, threads
+from holdfast.core.learn.interface import Growth, Learner
+from holdfast.core.learn.learners import learner_of, threads
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(600, 3))

@@ -1,0 +1,1 @@
+"""Training of models like those under test: by hardening, and by attacks that need shadows of a model."""
