@@ -52,6 +52,17 @@ def test_rows_and_units_that_do_not_fit_are_refused(rows: np.ndarray, scales: np
     assert caught.value.code == "HF-ATK-004"
 
 
+def test_a_target_that_lacks_what_an_attack_needs_is_refused() -> None:
+    class Nothing:
+        contract = CONTRACT
+        faces = ()
+
+    with pytest.raises(UsageError, match="cannot attack this target") as caught:
+        attack(Nothing(), np.ones((1, 1)), goal=Goal(0), budget=Budget(), contract=CONTRACT, scales=np.ones(1))
+    assert caught.value.code == "HF-ATK-007"
+    assert "trees" in caught.value.cause
+
+
 def test_a_target_of_another_input_space_is_refused() -> None:
     other = Contract.parse("version: 1\nfeatures:\n  a: {type: integer, min: 0, max: 9, move: any}\n")
     with pytest.raises(UsageError, match="cannot be attacked"):

@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from holdfast.core.plugins import Registry
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from holdfast.attack.target import TreeTarget
     from holdfast.core.contract import Contract
 
     Floats = NDArray[np.float64]
@@ -164,12 +163,39 @@ class EvasionResult:
         return float(self.success.mean()) if self.success.size else 0.0
 
 
+class Face(StrEnum):
+    """What an attack may use of a model; a target offers one or more."""
+
+    TREES = "trees"
+    """Its trees over the contract's raw columns: `TreeTarget`."""
+    NET = "net"
+    """Its layers, and so its gradients: `NetTarget`."""
+    SCORES = "scores"
+    """Class probabilities of any row: `BlackBox`."""
+    DECISIONS = "decisions"
+    """The class decided for any row, and nothing else: `BlackBox`."""
+
+
+class Target(Protocol):
+    """A model as an attack sees it. What else it has is told by its faces; `attack()` compares them with `needs`."""
+
+    @property
+    def contract(self) -> Contract:
+        """The input space that its rows (n, d) are of."""
+        ...
+
+    @property
+    def faces(self) -> tuple[str, ...]:
+        """What it offers, by the names of `Face`."""
+        ...
+
+
 class Attack(Protocol):
-    """One way to move rows of a model across its decision."""
+    """One way to move rows of a model across its decision. Its `target` offers all that its `needs` name."""
 
     def __call__(
         self,
-        target: TreeTarget,
+        target: Any,
         rows: Floats,
         *,
         goal: Goal,
@@ -184,7 +210,7 @@ class Attack(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AttackSpec:
-    """A registered attack. `needs` are the kinds of target it can read."""
+    """A registered attack. `needs` are the faces (`Face`) that a target must offer, all of them."""
 
     id: str
     version: int

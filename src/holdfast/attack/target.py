@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ Floats = NDArray[np.float64]
 class TreeTarget:
     """A white box. Rows `X` are (n, d) in raw contract units."""
 
+    faces: ClassVar[tuple[str, ...]] = ("trees",)
     ensemble: TreeEnsemble
     contract: Contract
     feature_map: FeatureMap
