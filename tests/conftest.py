@@ -13,6 +13,9 @@ import pytest
 
 REPO = Path(__file__).resolve().parent.parent
 
+# Checks of a minute have tests of their own; everything else asks models for what takes seconds.
+os.environ.setdefault("HOLDFAST_DEPTH", "quick")
+
 # Helpers that several folders use (bank, plugin_dist) are modules beside this file.
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -12,6 +12,7 @@ from holdfast.audit import plan as plan_module
 from holdfast.audit.interface import CHECKS
 from holdfast.audit.plan import applies, plan
 from holdfast.audit.target import EndpointParts, Parts
+from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.model import Harm, Model, Task
 from holdfast.core.domain.severity import Tier
 
@@ -36,8 +37,10 @@ def libraries(_: Path | None) -> Mapping[str, str]:
     return {"xgboost": "3.2.0"}
 
 
-def keys(parts: Parts = PARTS, hashes: Mapping[str, str] = HASHES, seed: int = 0) -> dict[str, str]:
-    return {work.check: work.key for work in plan(parts, hashes, libraries, seed=seed)}
+def keys(
+    parts: Parts = PARTS, hashes: Mapping[str, str] = HASHES, seed: int = 0, depth: Depth = Depth.QUICK
+) -> dict[str, str]:
+    return {work.check: work.key for work in plan(parts, hashes, libraries, seed=seed, depth=depth)}
 
 
 def changed(after: Mapping[str, str]) -> set[str]:
@@ -47,7 +50,13 @@ def changed(after: Mapping[str, str]) -> set[str]:
 
 
 def test_every_shipped_check_is_planned_for_a_whole_model() -> None:
-    assert set(keys()) == {check for check, _ in CHECKS}
+    assert set(keys(depth=Depth.FULL)) == {check for check, _ in CHECKS}
+
+
+def test_a_quick_audit_leaves_out_what_takes_long_and_changes_no_key() -> None:
+    quick, full = keys(depth=Depth.QUICK), keys(depth=Depth.FULL)
+    assert quick.items() <= full.items()
+    assert full.keys() - quick.keys() == {name for name, check in CHECKS if check.depth is Depth.FULL}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +78,7 @@ def test_the_task_the_label_the_runtime_and_the_seed_are_inputs(monkeypatch: pyt
     assert changed(keys(other_task)) == RUNS_THE_MODEL
     assert changed(keys(replace(PARTS, label="z"))) == READS_DATA
     assert changed(keys(seed=1)) == {"evasion.search"}
-    after = {w.check: w.key for w in plan(PARTS, HASHES, lambda _: {"xgboost": "3.3.0"}, seed=0)}
+    after = {w.check: w.key for w in plan(PARTS, HASHES, lambda _: {"xgboost": "3.3.0"}, seed=0, depth=Depth.QUICK)}
     assert changed(after) == RUNS_THE_MODEL
     assert changed(keys(replace(PARTS, isolation="full"))) == RUNS_THE_MODEL
     before = keys()

@@ -6,9 +6,9 @@ import dataclasses
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_type_hints
 
+from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.ids import JSONValue
 from holdfast.core.domain.observation import Observation
 from holdfast.core.plugins import Registry
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
 NEEDS = frozenset({"artifact", "model", "train_data", "test_data", "contract", "lock", "endpoint"})
 """What a check may read. A key covers exactly the digests of what its check needs."""
-
-
-class Depth(StrEnum):
-    """How much an audit asks of a model."""
-
-    QUICK = "quick"
-    """What takes seconds: for each commit."""
-    FULL = "full"
-    """All checks: for a release, and by night."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any
 from holdfast.audit.codedigest import code_digest
 from holdfast.audit.interface import CHECKS, Check
 from holdfast.audit.target import Parts
+from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.ids import JSONValue, digest
 
 _ANALYSIS_LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn", "pyarrow")
@@ -39,10 +40,16 @@ class Work:
 
 
 def plan(
-    parts: Parts, hashes: Hashes, libraries: Callable[[Path | None], Mapping[str, str]], *, seed: int
+    parts: Parts,
+    hashes: Hashes,
+    libraries: Callable[[Path | None], Mapping[str, str]],
+    *,
+    seed: int,
+    depth: Depth = Depth.FULL,
 ) -> tuple[Work, ...]:
     """All work for a model, whatever its kind, in check order. `libraries` gives a runtime's model libraries."""
-    return tuple(_work(check, parts, hashes, libraries, seed) for _, check in CHECKS if _can_apply(check, parts))
+    planned = (check for _, check in CHECKS if depth.covers(check.depth) and _can_apply(check, parts))
+    return tuple(_work(check, parts, hashes, libraries, seed) for check in planned)
 
 
 def applies(check_id: str, kinds: Iterable[str]) -> bool:

@@ -114,7 +114,8 @@ class Auditor:
         if contract is not None:
             # The meaning, not the bytes: a comment in the contract re-runs nothing.
             of_role["contract"] = Contract.load(contract).digest
-        return plan(self._parts(subject, version), of_role, _libraries, seed=seed)
+        depth = self.settings.depth or subject.entry.depth
+        return plan(self._parts(subject, version), of_role, _libraries, seed=seed, depth=depth)
 
     def _parts(self, subject: Subject, version: ModelVersion) -> Parts:
         artifact = subject.part("artifact")

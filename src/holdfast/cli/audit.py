@@ -12,7 +12,7 @@ from holdfast.cli.output import Form, Output, output_options
 from holdfast.cli.progress import ProgressLine
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import verb
-from holdfast.cli.workplace import settings_options
+from holdfast.cli.workplace import depth_option, settings_options
 from holdfast.core.domain.severity import Severity
 from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, EXIT_UNKNOWN
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     "audit",
     examples=(
         ("holdfast audit", "Every model of the manifest; only what is missing runs."),
+        ("holdfast audit --depth quick", "Only what takes seconds."),
         ("holdfast audit credit-default --format json --output audit.json", "One model, for a script."),
     ),
 )
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     help="Least severity of a finding that makes the exit code 1.",
 )
 @settings_options
+@depth_option
 @output_options("text", "json", "sarif", "junit", "markdown")
 @click.pass_obj
 def command(

@@ -14,7 +14,7 @@ from holdfast.cli.output import Form, Output, as_json, output_options, write_ato
 from holdfast.cli.progress import ProgressLine
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import VerbGroup, verb
-from holdfast.cli.workplace import settings_options
+from holdfast.cli.workplace import depth_option, settings_options
 from holdfast.core.domain.clock import system_clock, to_iso
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ command = VerbGroup("gate", help="Decide whether models may be deployed; sign an
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything random.")
 @click.option("--retry", is_flag=True, help="Try at once what failed before, instead of after its pause.")
 @settings_options
+@depth_option
 @output_options("text", "json", "sarif", "junit", "markdown", "html")
 @click.pass_obj
 def run(terminal: Terminal, /, settings: Settings, forms: tuple[Form, ...], output: str | None, **asked: Any) -> int:

@@ -37,6 +37,22 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_settings
 
 
+def depth_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --depth; the function's `settings` (of `settings_options`, below this one) hold it."""
+
+    @functools.wraps(function)
+    def with_depth(*args: Any, depth: str | None, settings: Settings, **values: Any) -> Any:
+        from holdfast.core.domain.depth import Depth
+
+        if depth is not None:
+            settings = settings.model_copy(update={"depth": Depth(depth)})
+        return function(*args, settings=settings, **values)
+
+    choice = click.Choice(("quick", "full"))
+    text = "How much is asked of each model. [default: what the manifest says, else full]"
+    return click.option("--depth", type=choice, envvar="", help=text)(with_depth)
+
+
 def read_settings(flags: dict[str, Any]) -> Settings:
     """Settings from the flags given, then the environment. Raises ConfigError (HF-CFG-020) on a wrong value."""
     from pydantic import ValidationError

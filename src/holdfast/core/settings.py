@@ -8,6 +8,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from holdfast.core.domain.depth import Depth
+
 MANIFEST_NAME = "holdfast.yaml"
 STATE_NAME = ".holdfast"
 
@@ -24,6 +26,7 @@ class Settings(BaseSettings):
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Audit processes.")
     check_timeout_s: float = Field(600.0, gt=0, description="Wall time after which a check is killed.")
     worker_memory_mb: int = Field(8192, ge=256, description="Address space of an audit worker.")
+    depth: Depth | None = Field(None, description="quick or full; default: what the manifest says of each model.")
     plugins: tuple[str, ...] = Field((), description="Distributions whose plug-ins may run.")
 
 

@@ -206,7 +206,7 @@ def _entry(player: Player, stamp: Stamp) -> str:
         ]
     if player.protocol is not None:
         lines += [f"    endpoint: {_endpoint(player, stamp.ports[name])}"]
-    return "\n".join([*lines, "    policy: baseline", ""])
+    return "\n".join([*lines, "    policy: baseline", "    depth: quick", ""])
 
 
 def _endpoint(player: Player, port: int) -> str:

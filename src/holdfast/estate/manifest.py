@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from holdfast.core.documents import Document, suggest
+from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.model import Harm, Model, People, Task
 from holdfast.core.domain.severity import Tier
 from holdfast.core.errors import ConfigError
@@ -108,6 +109,7 @@ class ModelEntry(_Strict):
     contract: Path | None = None
     endpoint: EndpointEntry | None = None
     policy: str = "baseline"
+    depth: Depth = Depth.FULL
 
     @field_validator("tier", mode="before")
     @classmethod
