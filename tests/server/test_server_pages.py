@@ -205,8 +205,8 @@ def test_the_parts_of_a_page_are_served(served: Any) -> None:
 
 
 def test_a_leaf_is_proven_and_the_proof_holds_elsewhere(served: Any) -> None:
+    from holdfast.core.data.merkle import leaf_hash, root_from_inclusion
     from holdfast.core.ledger import Checkpoint
-    from holdfast.core.ledger.merkle import leaf_hash, root_from_inclusion
 
     with served.client("auditor") as client:
         found = client.get("/api/ledger/leaves/5").json()

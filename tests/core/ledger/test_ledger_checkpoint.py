@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from holdfast.core.data.merkle import EMPTY_ROOT
 from holdfast.core.errors import LedgerError
 from holdfast.core.ledger import Checkpoint
 from holdfast.core.ledger.checkpoint import key_id
-from holdfast.core.ledger.merkle import EMPTY_ROOT
 from holdfast.core.sign import SigningKey
 
 KEY = SigningKey(bytes(range(32)))

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from holdfast.core.data.merkle import EMPTY_ROOT, consistent, leaf_hash
 from holdfast.core.errors import LedgerError, StoreError
 from holdfast.core.ledger import Checkpoint, InclusionProof, Ledger, LedgerStatus, verify_ledger
 from holdfast.core.ledger.folder import LedgerFolder
-from holdfast.core.ledger.merkle import EMPTY_ROOT, consistent, leaf_hash
 from holdfast.core.ledger.tiles import ENTRIES, Tile, decode_bundle
 from holdfast.core.sign import SigningKey
 from holdfast.core.store import Store

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from holdfast.comply.views import Chain, Posture
+from holdfast.core.data.merkle import leaf_hash, root_from_inclusion
 from holdfast.core.ledger import Checkpoint
-from holdfast.core.ledger.merkle import leaf_hash, root_from_inclusion
 from holdfast.core.ledger.tree import Tree
 from holdfast.core.store import Transaction
 

@@ -15,8 +15,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Self
 
+from holdfast.core.data.merkle import EMPTY_ROOT
 from holdfast.core.errors import LedgerError
-from holdfast.core.ledger.merkle import EMPTY_ROOT
 from holdfast.core.sign import PublicKey, SigningKey
 
 MAX_CHECKPOINT_BYTES: Final = 4_096

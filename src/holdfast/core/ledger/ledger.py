@@ -11,10 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from holdfast.core.data.merkle import EMPTY_ROOT, leaf_hash, root_from_inclusion
 from holdfast.core.errors import LedgerError
 from holdfast.core.ledger.checkpoint import Checkpoint
 from holdfast.core.ledger.folder import CHECKPOINT, LedgerFolder
-from holdfast.core.ledger.merkle import EMPTY_ROOT, leaf_hash, root_from_inclusion
 from holdfast.core.ledger.tiles import ENTRIES, Tile, encode_bundle, tiles_between
 from holdfast.core.ledger.tree import Tree, grown
 from holdfast.core.sign import PublicKey, SigningKey

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from holdfast.core.ledger.merkle import HASH_BYTES
+from holdfast.core.data.merkle import HASH_BYTES
 
 WIDTH: Final = 256
 HEIGHT: Final = 8

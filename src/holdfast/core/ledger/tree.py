@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from holdfast.core.ledger.merkle import consistency_path, inclusion_path, root_of, tree_hash
+from holdfast.core.data.merkle import consistency_path, inclusion_path, root_of, tree_hash
 from holdfast.core.ledger.tiles import HEIGHT, MAX_LEVEL, WIDTH, count
 
 ReadHashes = Callable[[int, int, int], list[bytes]]

@@ -18,10 +18,10 @@ from enum import StrEnum
 from io import FileIO
 from pathlib import Path
 
+from holdfast.core.data.merkle import HASH_BYTES, fold, leaf_hash, root_of
 from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, EXIT_UNKNOWN, SignatureError
 from holdfast.core.ledger.checkpoint import MAX_CHECKPOINT_BYTES, Checkpoint
 from holdfast.core.ledger.folder import CHECKPOINT
-from holdfast.core.ledger.merkle import HASH_BYTES, fold, leaf_hash, root_of
 from holdfast.core.ledger.tiles import ENTRIES, WIDTH, Tile, count, decode_bundle
 from holdfast.core.sign import PublicKey
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from holdfast.core.data.merkle import leaf_hash
 from holdfast.core.domain import from_iso
-from holdfast.core.ledger.merkle import leaf_hash
 from holdfast.server.faults import not_found
 from holdfast.server.page import page
 from holdfast.server.visit import Visit

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.core.ledger.merkle import (
+from holdfast.core.data.merkle import (
     EMPTY_ROOT,
     consistency_path,
     consistent,
