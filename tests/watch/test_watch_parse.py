@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import happenings
+from holdfast.core.data.ipcguard import MalformedError, claims
 from holdfast.core.errors import DataError
 from holdfast.watch.events import RefusedError, check, split
-from holdfast.watch.ipcguard import MalformedError, claims
 from holdfast.watch.parse import parser, read_arrow, read_json, read_ndjson, unpack
 from holdfast.watch.schema import conform, feature_columns
 from holdfast.watch.settings import WatchSettings

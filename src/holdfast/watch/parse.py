@@ -15,9 +15,9 @@ import msgspec
 import pyarrow as pa
 from pyarrow import ipc
 
+from holdfast.core.data.ipcguard import Claims, MalformedError, claims
 from holdfast.core.errors import DataError
 from holdfast.watch.events import SHOWN, RefusedError, RowFault, check_size, refused
-from holdfast.watch.ipcguard import Claims, MalformedError, claims
 from holdfast.watch.schema import MOMENT, NUMBER, OPTIONAL, REQUIRED, TEXT, check_form
 from holdfast.watch.settings import WatchSettings
 

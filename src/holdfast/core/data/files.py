@@ -1,4 +1,4 @@
-"""Parquet and CSV files as columns, within bounds: a file is hostile until it has been counted."""
+"""Parquet, Arrow and CSV files as columns, within bounds: a file is hostile until it has been counted."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ MAX_CELLS = 1_000_000_000
 BATCH_ROWS = 131_072
 
 _PARQUET = b"PAR1"
+_ARROW = b"ARROW1\0\0"
+_ARROW_STREAM = b"\xff\xff\xff\xff"
 _SEPARATORS = {".csv": ",", ".txt": ",", ".tsv": "\t"}
 
 
@@ -31,10 +33,12 @@ def read_columns(path: Path, columns: Sequence[str] | None, drop: frozenset[str]
     try:
         if head.startswith(_PARQUET):
             table = _read_parquet(path, columns, drop)
+        elif head in (_ARROW[:4], _ARROW_STREAM):
+            table = _read_arrow(path, columns, drop)
         elif path.suffix.lower() in _SEPARATORS:
             table = _read_csv(path, columns, drop)
         else:
-            raise _damaged(path, f"it starts with {head!r}, which is no Parquet, and its name does not end in .csv")
+            raise _damaged(path, f"it starts with {head!r}: neither Parquet nor Arrow, and its name does not end in .csv")
     except (pa.ArrowException, OSError) as fault:
         raise _damaged(path, _first_line(fault)) from fault
     if table.num_rows == 0:
@@ -61,6 +65,29 @@ def _read_parquet(path: Path, columns: Sequence[str] | None, drop: frozenset[str
             _check_decoded(path, size)
             batches.append(batch)
     return pa.Table.from_batches(batches).select(names) if batches else schema.empty_table().select(names)
+
+
+def _read_arrow(path: Path, columns: Sequence[str] | None, drop: frozenset[str]) -> pa.Table:
+    """An IPC stream, or the stream inside an IPC file: its footer is an index that reading in order does not need."""
+    import pyarrow as pa
+
+    from holdfast.core.data.ipcguard import MalformedError, claims
+
+    with pa.memory_map(str(path)) as source:
+        whole = source.read_buffer()
+        framed = bytes(whole[: len(_ARROW)]) == _ARROW
+        stream = whole[len(_ARROW) :] if framed else whole
+        try:
+            claimed = claims(memoryview(stream))
+        except MalformedError as fault:
+            raise _damaged(path, str(fault)) from fault
+        _check_decoded(path, claimed.unpacked)
+        with pa.ipc.open_stream(stream) as reader:
+            names = _chosen(path, reader.schema.names, columns, drop)
+            _check_size(path, claimed.rows, len(names))
+            table = reader.read_all()
+        table.validate(full=True)
+        return table.select(names)
 
 
 def _read_csv(path: Path, columns: Sequence[str] | None, drop: frozenset[str]) -> pa.Table:
@@ -212,7 +239,7 @@ def _empty(path: Path, why: str) -> DataError:
 
 def _damaged(path: Path, why: str) -> DataError:
     return DataError(
-        f"{path} is not a readable Parquet or CSV file",
+        f"{path} is not a readable Parquet, Arrow or CSV file",
         cause=why,
         fix="write the file again as .parquet or as comma-separated UTF-8 .csv",
         code="HF-DAT-002",

@@ -50,7 +50,7 @@ class Table:
 
     @classmethod
     def read(cls, path: Path, *, columns: Sequence[str] | None = None, drop: Iterable[str] = ()) -> Table:
-        """Read a Parquet or CSV file; only `columns` if given, never those in `drop` (which may hold anything).
+        """Read a Parquet, Arrow or CSV file; only `columns` if given, never those in `drop` (which may hold anything).
 
         Raises DataError: HF-DAT-001 to -009 (see the error pages).
         """

@@ -32,7 +32,7 @@ class Claims:
     unpacked: int
 
 
-def claims(data: bytes) -> Claims:
+def claims(data: bytes | memoryview) -> Claims:
     """Add up what a stream claims. Raises MalformedError."""
     messages = rows = unpacked = 0
     for metadata, body in _messages(memoryview(data)):
