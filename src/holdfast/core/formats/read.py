@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from holdfast.core.formats import lightgbm, onnx, sklearn, xgboost
+from holdfast.core.formats import catboost, catboost_binary, lightgbm, onnx, sklearn, xgboost
 from holdfast.core.formats.buffers import Fault, Window, open_buffer
 from holdfast.core.formats.containers import COMPRESSIONS, inflate
 from holdfast.core.formats.faults import damaged, not_trees, oversize
@@ -54,6 +54,10 @@ def _read(data: Any, kind: str) -> TreeModel:
             return xgboost.read_ubj(memoryview(data))
         case "lightgbm-text":
             return lightgbm.read_text(bytes(data))
+        case "catboost-json":
+            return catboost.read_json(bytes(data))
+        case "catboost-cbm":
+            return catboost_binary.read_cbm(data)
         case "onnx":
             return onnx.read_onnx(data)
         case "pickle" | "joblib":

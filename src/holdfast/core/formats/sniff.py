@@ -159,7 +159,7 @@ def _json_kind(window: Window, head: bytes) -> str | None:
     if b'"learner"' in head:
         return "xgboost-json"
     early = window.read(0, 1 << 20)
-    if b'"oblivious_trees"' in early and b'"model_info"' in early:
+    if b'"model_info"' in early and (b'"oblivious_trees"' in early or b'"features_info"' in early):
         return "catboost-json"
     if b'"nbformat"' in early or b'"nbformat"' in window.read(len(window) - _HEAD, _HEAD):
         return "notebook"
