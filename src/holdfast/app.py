@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +15,7 @@ from holdfast.audit.run import Audit, Audited, Auditor, period_at
 from holdfast.core.domain.clock import Clock, system_clock
 from holdfast.core.domain.model import ModelVersion
 from holdfast.core.domain.verdict import Judgement
-from holdfast.core.errors import ConfigError, SignatureError
+from holdfast.core.errors import ConfigError
 from holdfast.core.policy import Baseline, Policy, Snapshot
 from holdfast.core.settings import MANIFEST_NAME, STATE_NAME, Settings, find_manifest
 from holdfast.core.store import Message, Store, Transaction
@@ -190,18 +189,9 @@ class Holdfast:
     @cached_property
     def key(self) -> SigningKey:
         """This installation's signing key, made at first use."""
-        from holdfast.core.sign import SigningKey
+        from holdfast.core.sign import own_key
 
-        path = self.home / "keys" / "holdfast.pem"
-        if not path.exists():
-            # Two processes may start in the same fresh folder: the first to write wins, the other reads.
-            with suppress(SignatureError):
-                SigningKey.generate().save(path)
-        key = SigningKey.load(path)
-        public = path.with_suffix(".pub")
-        if not public.exists():
-            key.public.save(public)
-        return key
+        return own_key(self.home)
 
     @property
     def public_key(self) -> PublicKey:

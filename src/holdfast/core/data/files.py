@@ -38,7 +38,7 @@ def read_columns(path: Path, columns: Sequence[str] | None, drop: frozenset[str]
         elif path.suffix.lower() in _SEPARATORS:
             table = _read_csv(path, columns, drop)
         else:
-            raise _damaged(path, f"it starts with {head!r}: neither Parquet nor Arrow, and its name does not end in .csv")
+            raise _damaged(path, f"it starts with {head!r}: no Parquet, no Arrow, and its name does not end in .csv")
     except (pa.ArrowException, OSError) as fault:
         raise _damaged(path, _first_line(fault)) from fault
     if table.num_rows == 0:
