@@ -1,0 +1,1 @@
+"""The exact minimum of an evasion under the contract, with a certificate."""

@@ -1,0 +1,207 @@
+"""The exact minimum: what the search found is the upper bound, and a mixed-integer program closes the gap below it.
+
+The program sees only what the trees still decide inside the box of the move found, so it is small where the search
+is good. Every answer is rounded, checked against the contract and confirmed on the model's own arithmetic; a floor
+is what the solver proved, less its tolerance.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from holdfast.attack.evasion.exact.box import Box, nearer
+from holdfast.attack.evasion.exact.formula import Formula, within
+from holdfast.attack.evasion.exact.ground import Floats, Ground, Place
+from holdfast.attack.evasion.exact.program import Solved, Status
+from holdfast.attack.evasion.goal import reached
+from holdfast.attack.interface import PROVEN_WITHIN, Budget, EvasionResult, Goal, Norm, attack
+from holdfast.attack.evasion.search import search
+from holdfast.attack.target import TreeTarget
+from holdfast.core.contract import Contract
+from holdfast.core.contract.distance import l1_cost, linf
+
+METHOD = "evasion.exact"
+TOLERANCE = 5e-7
+"""Of a distance: what the solver's own tolerance may hide."""
+ROUNDS = 8
+NODE = 1_000
+"""Tree nodes of the budget that a node of the solver stands for."""
+FIRM = 1e-5
+"""How far beyond the decision a row is asked to be where the solver's tolerance put the last one before it."""
+
+
+@dataclass
+class Answer:
+    """What is known of one row: the best row, its distance and the floor below it, both in the goal's norm."""
+
+    row: Floats
+    distance: float
+    floor: float
+    nodes: int = 0
+    limited: bool = False
+    left_out: set[str] = field(default_factory=set)
+
+    @property
+    def closed(self) -> bool:
+        return self.floor >= self.distance * (1.0 - PROVEN_WITHIN)
+
+
+@attack(id=METHOD, version=1, needs=("trees",))
+def exact(
+    target: TreeTarget,
+    rows: Floats,
+    *,
+    goal: Goal,
+    budget: Budget,
+    contract: Contract,
+    scales: Floats,
+    seed: int,
+) -> EvasionResult:
+    """The nearest evasion of each row (n, d), proven where the budget allows: see `EvasionResult.certificate`."""
+    begun = search(target, rows, goal=goal, budget=budget, contract=contract, scales=scales, seed=seed)
+    ground = Ground.of(target, goal, contract, scales)
+    answers = _started(ground, rows, begun)
+    left = np.flatnonzero(contract.validate(rows).valid)
+    for i in left.tolist():
+        if not answers[i].closed:
+            Closing(ground, rows[i], answers[i], budget).run()
+    return _result(ground, rows, begun, answers)
+
+
+def _started(ground: Ground, rows: Floats, begun: EvasionResult) -> list[Answer]:
+    """What the search knows. Its floor counts where it is one in this norm."""
+    norm = ground.goal.minimise
+    distances = np.where(begun.success, ground.distances(norm, begun.adversarial, rows), np.inf)
+    floors = begun.floor if norm is Norm.LINF else np.where(np.isposinf(begun.floor), np.inf, 0.0)
+    return [
+        Answer(begun.adversarial[i].copy(), float(distances[i]), float(min(floors[i], distances[i])), int(begun.nodes[i]))
+        for i in range(len(rows))
+    ]
+
+
+def _result(ground: Ground, rows: Floats, begun: EvasionResult, answers: list[Answer]) -> EvasionResult:
+    contract, scales = ground.contract, ground.scales
+    moved = np.stack([answer.row for answer in answers])
+    distance = np.array([answer.distance for answer in answers])
+    success = np.isfinite(distance)
+    found = replace(
+        begun,
+        success=success,
+        adversarial=moved,
+        linf=np.where(success, linf(contract, moved, rows, scales), np.inf),
+        floor=np.array([answer.floor for answer in answers]),
+        cost=np.where(success, l1_cost(contract, moved, rows, scales), np.inf),
+        valid=contract.validate(moved, rows).valid,
+        nodes=np.array([answer.nodes for answer in answers], np.int64),
+        method=METHOD,
+        distance=distance,
+        relaxed=tuple(sorted(set().union(*(answer.left_out for answer in answers)))),
+    )
+    return replace(found, exhausted=~found.proven & np.array([answer.limited for answer in answers]))
+
+
+class Closing:
+    """Closes the gap of one row."""
+
+    def __init__(self, ground: Ground, row: Floats, answer: Answer, budget: Budget) -> None:
+        self.ground, self.answer, self.budget = ground, answer, budget
+        self.place = Place.of(ground, row)
+        self.norm = ground.goal.minimise
+        self._until = None if budget.seconds_per_row is None else time.monotonic() + budget.seconds_per_row
+
+    def run(self) -> None:
+        """Solve in ever smaller boxes until nothing is left below the move found, or nothing changes."""
+        for _ in range(ROUNDS):
+            before = self.answer.distance
+            self._solve(-self.ground.aim.guard)
+            if self.answer.closed or self.answer.distance >= before:
+                break
+
+    def _size(self) -> float:
+        """The distance found as tolls are counted: squared for L2; where none was found, that of all open slots."""
+        found = self.answer.distance
+        return found**2 if self.norm is Norm.L2 else found
+
+    def _radius(self, box: Box, size: float) -> float:
+        if math.isfinite(size):
+            return size
+        tolls = self.ground.toll(self.norm, self.place.far, self.ground.column)
+        most = np.zeros(self.ground.grid.size.size)
+        np.maximum.at(most, self.ground.column, np.where(box.open, tolls, 0.0))
+        return float(most.max() if self.norm is Norm.LINF else most.sum()) or 1.0
+
+    def _solve(self, lead: float) -> None:
+        size = self._size()
+        box = Box.of(self.place, within(self.place, nearer(self.place, self.norm, size)))
+        radius = self._radius(box, size)
+        formula = Formula.of(box, self.norm, radius, lead)
+        if formula is None:
+            self.answer.limited = True
+            return
+        if math.isfinite(size):
+            formula.program.row(formula.aim, -np.inf, self._below())
+        solved = formula.solve(nodes=max(1, self.budget.nodes_per_row // NODE), seconds=self._seconds())
+        self.answer.left_out |= set(formula.left_out)
+        self._take(formula, solved, radius)
+        if solved.solution is not None and lead <= 0:
+            self._candidate(formula, solved.solution, lead)
+
+    def _seconds(self) -> float | None:
+        return None if self._until is None else self._until - time.monotonic()
+
+    def _below(self) -> float:
+        """Of the distance found, what a better one may be at most."""
+        if self.norm is Norm.L0:
+            return 1.0 - 0.5 / self.answer.distance
+        return 1.0 - TOLERANCE * (2 if self.norm is Norm.L2 else 1)
+
+    def _take(self, formula: Formula, solved: Solved, radius: float) -> None:
+        """Raise the floor to what was proven."""
+        answer = self.answer
+        answer.nodes += NODE * solved.nodes
+        answer.limited = solved.status in (Status.LIMIT, Status.FAILED)
+        if solved.status is Status.INFEASIBLE:
+            exact = self.norm in (Norm.LINF, Norm.L0) and not formula.columns.inside
+            answer.floor = answer.distance * (1.0 if exact or self.norm is Norm.L0 else 1.0 - TOLERANCE)
+        else:
+            proven = max(0.0, solved.bound - TOLERANCE) * radius
+            proven = math.sqrt(proven) if self.norm is Norm.L2 else proven
+            proven = math.ceil(proven - 1e-3) if self.norm is Norm.L0 else proven
+            answer.floor = min(max(answer.floor, proven), answer.distance)
+
+    def _candidate(self, formula: Formula, solution: Floats, lead: float) -> None:
+        """Keep what the solver found, if it stands up to the contract and the model; else ask for a firmer one."""
+        wish = formula.row(solution)
+        if self._kept(wish):
+            return
+        row = self.place.row[None]
+        projected = self.ground.contract.project(wish[None], row, self.ground.scales)
+        if self._kept(projected.X[0]):
+            return
+        if lead <= 0 and not self._crosses(wish):
+            firm = Formula.of(formula.columns.box, self.norm, formula.columns.radius, FIRM)
+            solved = None if firm is None else firm.solve(nodes=self.budget.nodes_per_row // NODE, seconds=self._seconds())
+            if firm is not None and solved is not None and solved.solution is not None:
+                self._kept(firm.row(solved.solution))
+
+    def _crosses(self, wish: Floats) -> bool:
+        moved = self.ground.contract.derive(wish[None])
+        return bool(reached(self.ground.aim, self.ground.target.margins(moved))[0])
+
+    def _kept(self, wish: Floats) -> bool:
+        """Whether a row is a nearer evasion; it is remembered then."""
+        ground, row = self.ground, self.place.row[None]
+        moved = ground.contract.derive(ground.contract.round(wish[None], row))
+        if not ground.contract.validate(moved, row).valid[0] or not self._crosses(moved[0]):
+            return False
+        if any(ground.distances(limit.norm, moved, row)[0] > limit.most for limit in ground.goal.within):
+            return False
+        distance = float(ground.distances(self.norm, moved, row)[0])
+        if distance < self.answer.distance:
+            self.answer.row, self.answer.distance = moved[0], distance
+            self.answer.floor = min(self.answer.floor, distance)
+        return True
