@@ -1,0 +1,31 @@
+"""Data sets under seal, and models trained from nothing else.
+
+    from holdfast.seal import training
+
+    with training("train.parquet", label="default", seed=7) as run:
+        model = run.fit(estimator)
+        run.save(model, "model.json")
+
+Importing the room costs nothing; names are loaded when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from holdfast.seal.make import make
+    from holdfast.seal.training import Training, training
+    from holdfast.seal.verify import verify
+
+__all__ = ["Training", "make", "training", "verify"]
+
+_LAZY = {"Training": "training", "make": "make", "training": "training", "verify": "verify"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
