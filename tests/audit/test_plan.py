@@ -11,7 +11,7 @@ import pytest
 from holdfast.audit import plan as plan_module
 from holdfast.audit.interface import CHECKS
 from holdfast.audit.plan import applies, plan
-from holdfast.audit.target import EndpointParts, Parts
+from holdfast.audit.target import EndpointParts, OriginParts, Parts
 from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.model import Harm, Model, Task
 from holdfast.core.domain.severity import Tier
@@ -62,7 +62,7 @@ def test_a_quick_audit_leaves_out_what_takes_long_and_changes_no_key() -> None:
 @pytest.mark.parametrize(
     ("role", "checks"),
     [
-        ("artifact", {"scan.artifact", *RUNS_THE_MODEL}),
+        ("artifact", {"scan.artifact", "training.attestation", *RUNS_THE_MODEL}),
         ("train", READS_DATA),
         ("test", READS_DATA),
         ("contract", READS_CONTRACT),
@@ -105,7 +105,7 @@ def test_the_code_is_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_check_without_its_inputs_is_not_planned() -> None:
     bare = Parts(PARTS.model, Path("model.ubj"), "xgboost-ubj")
-    assert set(keys(bare, {"artifact": "sha256:a"})) == {"scan.artifact"}
+    assert set(keys(bare, {"artifact": "sha256:a"})) == {"scan.artifact", "training.attestation"}
     assert "evasion.search" not in keys(replace(PARTS, contract=None))
 
 
@@ -127,6 +127,25 @@ def test_a_check_for_trees_does_not_apply_to_an_opaque_model() -> None:
 def test_only_the_checks_of_an_endpoint_know_its_address_and_age(changed: Parts) -> None:
     before, after = keys(), keys(changed)
     assert {check for check in before if before[check] != after[check]} == {"endpoint.hygiene"}
+
+
+SIGNED = OriginParts(((Path("model.ubj.training.json"), "sha256:s"),), ("aa",), "sha256:artifact", "sha256:train", None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        replace(SIGNED, statements=((Path("model.ubj.training.json"), "sha256:t"),)),
+        replace(SIGNED, statements=()),
+        replace(SIGNED, trusted=("aa", "bb")),
+        replace(SIGNED, train="sha256:other"),
+        replace(SIGNED, lock="sha256:other"),
+    ],
+)
+def test_what_was_signed_and_whose_word_counts_are_inputs_of_the_attestation_alone(other: OriginParts | None) -> None:
+    before, after = keys(replace(PARTS, origin=SIGNED)), keys(replace(PARTS, origin=other))
+    assert {check for check in before if before[check] != after[check]} == {"training.attestation"}
 
 
 def test_the_name_of_the_token_is_no_part_of_a_key() -> None:

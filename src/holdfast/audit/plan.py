@@ -60,7 +60,7 @@ def applies(check_id: str, kinds: Iterable[str]) -> bool:
 
 def _can_apply(check: Check[Any], parts: Parts) -> bool:
     """A check without its inputs is not planned; the policy decides whether it was required."""
-    present = {"artifact", "model"}
+    present = {"artifact", "model", "attestation"}  # that there is no statement is an answer too
     present |= {"train_data", "test_data"} if parts.train is not None else set()
     present |= {"contract"} if parts.contract is not None else set()
     present |= {"lock"} if parts.lock is not None else set()
@@ -96,8 +96,8 @@ def _work(
 def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONValue]:
     found: dict[str, JSONValue] = {}
     for need in check.needs:
-        if need == "endpoint":
-            found[need] = _address(parts, hashes)
+        if need in ("endpoint", "attestation"):
+            found[need] = _address(parts, hashes) if need == "endpoint" else _origin(parts)
             continue
         role = _NEEDS_OF_ROLE.get(need, need)
         found[need] = hashes.get(role) or hashes["train"]
@@ -114,6 +114,15 @@ def _address(parts: Parts, hashes: Hashes) -> JSONValue:
     assert parts.endpoint is not None, "planned only where there is one"
     place = parts.endpoint
     return [place.url, place.protocol, place.bearer_env is not None, hashes.get("contract")]
+
+
+def _origin(parts: Parts) -> JSONValue:
+    """What was signed about the model's making, by name and digest, and by what that is held against."""
+    said = parts.origin
+    if said is None or not said.statements:
+        return None
+    statements: list[JSONValue] = [[path.name, digest] for path, digest in said.statements]
+    return [statements, list(said.trusted), said.train, said.lock]
 
 
 @cache

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.audit.interface import CHECKS
+from holdfast.audit.origin import origin
 from holdfast.audit.plan import Work, plan
 from holdfast.audit.pool import Pool
 from holdfast.audit.reconcile import Reconciler, Result, Watcher
@@ -115,9 +116,9 @@ class Auditor:
             # The meaning, not the bytes: a comment in the contract re-runs nothing.
             of_role["contract"] = Contract.load(contract).digest
         depth = self.settings.depth or subject.entry.depth
-        return plan(self._parts(subject, version), of_role, _libraries, seed=seed, depth=depth)
+        return plan(self._parts(subject, version, of_role), of_role, _libraries, seed=seed, depth=depth)
 
-    def _parts(self, subject: Subject, version: ModelVersion) -> Parts:
+    def _parts(self, subject: Subject, version: ModelVersion, hashes: Mapping[str, str]) -> Parts:
         artifact = subject.part("artifact")
         assert artifact is not None
         data = subject.entry.data
@@ -136,6 +137,7 @@ class Auditor:
             period=self.period(subject),
             endpoint=_endpoint(subject),
             live_period=period_at(self.clock(), LIVE_RESULTS_AGE),
+            origin=origin(artifact, self.home, hashes),
         )
 
     def _reconcile(

@@ -39,6 +39,20 @@ class EndpointParts:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginParts:
+    """What is said of how a model was made: statements beside its file with their digests, and whose word counts.
+
+    `trusted` holds public keys in hex; `artifact`, `train` and `lock` the digests of the files as declared.
+    """
+
+    statements: tuple[tuple[Path, str], ...]
+    trusted: tuple[str, ...]
+    artifact: str
+    train: str | None
+    lock: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """Where a model's parts lie; plain values, so that they can cross to a worker."""
 
@@ -58,6 +72,7 @@ class Parts:
     endpoint: EndpointParts | None = None
     live_period: int | None = None
     """The same for what no digest can know: the endpoint behind an address changes while the address stays."""
+    origin: OriginParts | None = None
 
 
 class Target:

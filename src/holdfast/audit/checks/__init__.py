@@ -9,5 +9,6 @@ from holdfast.audit.checks.endpoint import hygiene
 from holdfast.audit.checks.evasion import search
 from holdfast.audit.checks.quality import performance
 from holdfast.audit.checks.scan import artifact
+from holdfast.audit.checks.training import attestation
 
-__all__ = ["advisories", "artifact", "contract", "hygiene", "performance", "profile", "search"]
+__all__ = ["advisories", "artifact", "attestation", "contract", "hygiene", "performance", "profile", "search"]
