@@ -45,6 +45,16 @@ def unsupported(kind: str, what: str) -> FormatError:
     )
 
 
+def no_net(kind: str, what: str) -> FormatError:
+    """A sound model that is no chain of known layers."""
+    return FormatError(
+        f"this {kind} model cannot be read as a net",
+        cause=what,
+        fix="test it as a black box through its runtime, or export it as dense layers and activations",
+        code="HF-FMT-013",
+    )
+
+
 def not_trees(kind: str, found: str) -> FormatError:
     """The file is readable, and holds something else than a tree model."""
     return FormatError(
