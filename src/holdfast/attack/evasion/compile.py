@@ -120,7 +120,7 @@ def compile_lines(contract: Contract) -> tuple[Arrays, Numbers]:
         "member_at": _offsets([len(group) for group in contract.groups]),
         "member": [column for group in contract.groups for column in group],
     }
-    return arrays, {"n_plain": len(plain), "n_base": len(base), "n_lines": len(lines)}
+    return arrays, {"n_plain": len(plain), "n_base": len(base), "n_lines": len(lines), "n_groups": len(contract.groups)}
 
 
 class _Book:

@@ -18,6 +18,7 @@ from holdfast.attack.bins import Forest, Grid
 from holdfast.attack.evasion.compile import compile_lines, compile_rules
 from holdfast.attack.evasion.goal import compile_goal, reached
 from holdfast.attack.evasion.kernels.bound import ENTRY, UNDO
+from holdfast.attack.evasion.kernels.branch import FORKS
 from holdfast.attack.evasion.kernels.moves import NARROW, WIDE
 from holdfast.attack.evasion.kernels.search import search_row
 from holdfast.attack.evasion.kernels.state import Arena
@@ -35,7 +36,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 
-@attack(id=METHOD, version=1, needs=("trees",))
+@attack(id=METHOD, version=2, needs=("trees",))
 def search(
     target: TreeTarget,
     rows: Floats,
@@ -116,9 +117,9 @@ class Plan:
 
     def run(self, rows: Floats, seeds: NDArray[np.int64], budget: Budget, caution: float = 1.0) -> Found:
         """Search every row of (n, d); `caution` multiplies how far beyond the decision a row must come."""
-        arena, aim = self.arena, self._aim
-        arena.set(aim_mode=aim.mode, aim_output=aim.output, aim_sign=aim.sign, aim_level=aim.level)
-        arena.set(aim_guard=aim.guard * caution, limit=budget.nodes_per_row, restarts=budget.restarts)
+        arena = self.arena
+        self.begin(caution)
+        arena.set(limit=budget.nodes_per_row, restarts=budget.restarts)
         found = Found(rows.copy(), np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows), np.int64))
         for i, row in enumerate(rows):
             arena.arrays["was"][:] = row
@@ -128,6 +129,12 @@ class Plan:
             found.distances[i], found.floors[i] = arena.get("found"), arena.get("floor")
             found.spent[i] = int(arena.get("visited"))
         return replace(found, moved=self._contract.derive(found.moved))
+
+    def begin(self, caution: float = 1.0) -> None:
+        """Hand the goal to the kernels."""
+        aim = self._aim
+        self.arena.set(aim_mode=aim.mode, aim_output=aim.output, aim_sign=aim.sign, aim_level=aim.level)
+        self.arena.set(aim_guard=aim.guard * caution)
 
     def confirmed(self, moved: Floats, rows: Floats) -> Bools:
         """Which moved rows keep the contract and stand beyond the decision on the model's own arithmetic."""
@@ -155,17 +162,19 @@ def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
     """Room for one row."""
     per_column = "x was best x_before bins change_column change_value change_bin"
     per_column += " reach_low reach_high reach_missing span_low span_high"
+    per_column += " torn choice kept_low kept_high kept_missing"
     per_column += " trail_low trail_high trail_missing trail_tree"
     depth = forest.depth + 1
     rooms = {
         per_column: grid.size.size,
-        "reach_mask trail_mask": int(grid.word[-1]),
-        "value far radii": grid.low.size,
+        "reach_mask trail_mask kept_mask": int(grid.word[-1]),
+        "value far radii begins ends loss": grid.low.size,
         "out out_ahead out_most out_least leaf_most leaf_least": forest.base.size,
         "delta": forest.base.size * grid.low.size,
         "stack": ENTRY * depth,
         "undo": 2 * UNDO * depth,
-        "stack_mask": depth,
+        "stack_mask route pick": depth,
+        "fork_column fork_at fork_kind fork_open": FORKS,
         "options": grid.low.size,
         "short_line short_value short_hope first_line first_value first_hope": WIDE,
     }

@@ -12,8 +12,8 @@ from holdfast.attack.evasion.kernels.forest import COLUMN, CUT, LEFT, NODE, RIGH
 from holdfast.attack.evasion.kernels.jit import ints, kernel, reals, shorts, whole, words
 from holdfast.attack.evasion.kernels.state import LEVEL, State
 
-ENTRY = 5
-"""A branch to come back to: node, undo mark, and the column, low, high that hold on it."""
+ENTRY = 6
+"""A branch to come back to: node, undo mark, the column, low, high that hold on it, and the turns before it."""
 UNDO = 3
 """A column's low and high before they were narrowed."""
 
@@ -39,8 +39,8 @@ def best_case(s: State) -> float:
         return s.aim_sign * ((most[s.aim_output] if s.aim_sign > 0 else least[s.aim_output]) - s.aim_level)
     rival = -np.inf
     for k in range(s.n_outputs):
-        if k != s.aim_output:
-            rival = max(rival, least[k])
+        if k != s.aim_output and least[k] > rival:
+            rival, s.rival = least[k], whole(k)
     return most[s.aim_output] - rival - s.aim_level
 
 
@@ -55,10 +55,10 @@ def _range_of_tree(s: State, tree: int) -> None:
         column = whole(nodes[NODE * node + COLUMN])
         while column >= 0:
             s.visited += 1
-            left, right = _open_sides(s, node, column)
+            left, right = open_sides(s, node, column)
             if left and right:
                 stack[depth], stack[depth + 1] = whole(nodes[NODE * node + RIGHT]), undone
-                undone = _branch(s, node, column, depth + 2, undone)
+                undone = branch(s, node, column, depth + 2, undone)
                 depth += ENTRY
             node = whole(nodes[NODE * node + (LEFT if left else RIGHT)])
             column = whole(nodes[NODE * node + COLUMN])
@@ -70,13 +70,13 @@ def _range_of_tree(s: State, tree: int) -> None:
             break
         depth -= ENTRY
         node = stack[depth]
-        undone = _undo(s, undone, stack[depth + 1])
-        undone = _narrow(s, stack[depth + 2], stack[depth + 3], stack[depth + 4], undone)
-    _undo(s, undone, whole(0))
+        undone = undo(s, undone, stack[depth + 1])
+        undone = narrow(s, stack[depth + 2], stack[depth + 3], stack[depth + 4], undone)
+    undo(s, undone, whole(0))
 
 
 @kernel
-def _open_sides(s: State, node: int, column: int) -> tuple[bool, bool]:
+def open_sides(s: State, node: int, column: int) -> tuple[bool, bool]:
     """Whether some bin still in reach goes left, and whether some goes right."""
     cut = whole(shorts(s.nodes)[NODE * node + CUT])
     if cut < 0:
@@ -92,7 +92,7 @@ def _open_sides(s: State, node: int, column: int) -> tuple[bool, bool]:
 
 
 @kernel
-def _branch(s: State, node: int, column: int, at: int, undone: int) -> int:
+def branch(s: State, node: int, column: int, at: int, undone: int) -> int:
     """Go left with what is left of the column's bins, and leave at `at` what holds on the right; the new undo mark.
 
     Masked columns and missing values are not narrowed: the bound is a little looser for it, and as true.
@@ -103,21 +103,22 @@ def _branch(s: State, node: int, column: int, at: int, undone: int) -> int:
         stack[at], stack[at + 1], stack[at + 2] = column, low, high
         return undone
     stack[at], stack[at + 1], stack[at + 2] = column, max(low, cut), high
-    return _narrow(s, column, low, min(high, cut), undone)
+    return narrow(s, column, low, min(high, cut), undone)
 
 
 @kernel
-def _narrow(s: State, column: int, low: int, high: int, undone: int) -> int:
-    undo = ints(s.undo)
-    undo[undone], undo[undone + 1], undo[undone + 2] = column, ints(s.trail_low)[column], ints(s.trail_high)[column]
-    ints(s.trail_low)[column], ints(s.trail_high)[column] = low, high
+def narrow(s: State, column: int, low: int, high: int, undone: int) -> int:
+    before, lows, highs = ints(s.undo), ints(s.trail_low), ints(s.trail_high)
+    before[undone], before[undone + 1], before[undone + 2] = column, lows[column], highs[column]
+    lows[column], highs[column] = low, high
     return undone + UNDO
 
 
 @kernel
-def _undo(s: State, undone: int, mark: int) -> int:
-    undo = ints(s.undo)
+def undo(s: State, undone: int, mark: int) -> int:
+    before = ints(s.undo)
     while undone > mark:
         undone -= UNDO
-        ints(s.trail_low)[undo[undone]], ints(s.trail_high)[undo[undone]] = undo[undone + 1], undo[undone + 2]
+        column = before[undone]
+        ints(s.trail_low)[column], ints(s.trail_high)[column] = before[undone + 1], before[undone + 2]
     return mark

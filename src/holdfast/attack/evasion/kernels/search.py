@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from holdfast.attack.evasion.kernels.bound import best_case
+from holdfast.attack.evasion.kernels.branch import ARRIVED, NONE, settle
 from holdfast.attack.evasion.kernels.forest import outputs, profile
 from holdfast.attack.evasion.kernels.jit import RealArray, entry, ints, kernel, reals, whole
 from holdfast.attack.evasion.kernels.moves import GAIN, foreseen, measured, step, step_across, tie
@@ -41,6 +42,7 @@ SHORT_VALLEY = 2
 LONG_VALLEY = 4
 """Moves that may follow one that loses."""
 CLOSER = 1 - 1e-9
+FIRST_FORKS, FLOOR_FORKS = 1000, 300
 LOST = 8
 """Times as many restarts while no arrival is known at all."""
 
@@ -237,19 +239,73 @@ def search_row(s: State) -> None:
         s.found = _improve(s, EVERYWHERE, whole(1))
     high = _rising(s)
     hopeful = _first_hopeful(s, high)
-    low, hard = hopeful, whole(hopeful >= high)
-    while hopeful < high and np.isfinite(s.found) and not spent(s):
+    high = _bisect(s, hopeful, high)
+    s.forks = 0
+    if not _settled(s, hopeful, high):
+        _raise_floor(s, hopeful, _try_hard(s, hopeful, _fewer(s, high)))
+
+
+@kernel
+def _bisect(s: State, hopeful: int, high: int) -> int:
+    """Easy climbs in boxes of the rising `radii`; how many are below the distance then found."""
+    low = hopeful
+    while low < high and np.isfinite(s.found) and not spent(s):
         middle = (low + high) // 2
-        better = _improve(s, s.found * CLOSER if hard else reals(s.radii)[middle], hard)
+        better = _improve(s, reals(s.radii)[middle], whole(0))
         if np.isfinite(better):
             s.found = better
             high = _fewer(s, high)
-        elif hard:
-            break
         else:
             low = middle + 1
-        hard = whole(low >= high)
-    s.floor = reals(s.radii)[hopeful] if hopeful < high else s.found
+    return high
+
+
+@kernel
+def _settled(s: State, hopeful: int, high: int) -> bool:
+    """Search the box just below the distance found by splitting it, until that proves the distance, or gives up.
+
+    Where columns are derived, boxes between two of the `radii` differ too.
+    """
+    answer = whole(NONE if hopeful == high and s.n_derived == 0 else ARRIVED)
+    while answer == ARRIVED and s.found > 0.0 and not spent(s):
+        s.fork_limit = s.forks + FIRST_FORKS
+        answer = settle(s, min(EVERYWHERE, s.found * CLOSER))
+        if answer == ARRIVED:
+            s.found = pull_back(s)
+    s.floor = s.found
+    return answer == NONE
+
+
+@kernel
+def _try_hard(s: State, hopeful: int, high: int) -> int:
+    while hopeful < high and np.isfinite(s.found) and not spent(s):
+        better = _improve(s, s.found * CLOSER, whole(1))
+        if np.isinf(better):
+            break
+        s.found = better
+        high = _fewer(s, high)
+    return high
+
+
+@kernel
+def _raise_floor(s: State, hopeful: int, high: int) -> None:
+    """Set `floor` to the greatest of the `radii` that splitting proves too small."""
+    top = high
+    while hopeful < high and not spent(s):
+        middle = (hopeful + high) // 2
+        s.fork_limit = s.forks + FLOOR_FORKS
+        answer = settle(s, reals(s.radii)[middle])
+        if answer == NONE:
+            hopeful = middle + 1
+        elif answer == ARRIVED:
+            s.found = pull_back(s)
+            high = _fewer(s, high)
+        else:
+            high = middle
+    if s.n_derived > 0:
+        s.floor = reals(s.radii)[hopeful - 1] if hopeful > 0 else 0.0
+    else:
+        s.floor = min(s.found, reals(s.radii)[hopeful] if hopeful < top else np.inf)
 
 
 @kernel

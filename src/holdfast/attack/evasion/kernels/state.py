@@ -94,6 +94,7 @@ class State:
     step_wanted: Ints
     """If `row` is not as wanted after the first move, `partner` is moved until it is."""
     step_relation: Ints
+    n_groups: int
     member_at: Ints
     member: Ints
     """Columns of each one-hot group."""
@@ -144,7 +145,39 @@ class State:
     out_least: Reals
     leaf_most: Reals
     leaf_least: Reals
-    """Extremes over a box, of the outputs and of one tree's leaves."""
+    leaf_best: float
+    leaf_worst: float
+    """Extremes over a box: of the outputs, of one tree's leaves, of what its leaves add to the gap."""
+    rival: int
+    """The output nearest to the wanted one, where there are several."""
+
+    # splitting a box
+    route: Ints
+    pick: Ints
+    torn: Ints
+    begins: Reals
+    ends: Reals
+    loss: Reals
+    choice: Ints
+    """Turns to a leaf, and to the preferred one; (slots,) weights of the votes that begin and end at a bin, and of
+    those lost in it; (d,) the bins with the least loss. See `votes`."""
+    split_score: float
+    split_column: int
+    split_at: int
+    split_kind: int
+    fork_column: Ints
+    fork_at: Ints
+    fork_kind: Ints
+    fork_open: Ints
+    """The best split, and the splits made so far: whose other part is still to be searched."""
+    kept_low: Ints
+    kept_high: Ints
+    kept_missing: Ints
+    kept_mask: Words
+    """The bins in reach before any split."""
+    forks: int
+    fork_limit: int
+    """Boxes looked at, and how many may be."""
     n_changes: int
     change_column: Ints
     change_value: Reals
