@@ -133,7 +133,10 @@ def decided(model: Any, contract: Contract, X: Floats) -> NDArray[np.int64]:
 def learners(folder: Path) -> dict[str, tuple[Any, Path]]:
     """Models to be fitted, and where they are written."""
     return {
-        "xgboost": (xgboost.XGBClassifier(n_estimators=100, max_depth=6, learning_rate=0.1, n_jobs=1), folder / "x.json"),
+        "xgboost": (
+            xgboost.XGBClassifier(n_estimators=100, max_depth=6, learning_rate=0.1, n_jobs=1),
+            folder / "x.json",
+        ),
         "lightgbm": (
             lightgbm.LGBMClassifier(n_estimators=100, max_depth=6, num_leaves=63, n_jobs=1, verbose=-1),
             folder / "l.txt",

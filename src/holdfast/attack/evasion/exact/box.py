@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from holdfast.attack.evasion.exact.ground import Bools, Floats, Ground, Ints, Place
-from holdfast.attack.evasion.exact.kernels import list_leaves
+from holdfast.attack.evasion.exact.ground import Bools, Ints, Place
+from holdfast.attack.evasion.exact.kernels import Found, Path, Table, Trees, list_leaves
 from holdfast.attack.evasion.exact.spans import Spans
 from holdfast.attack.interface import Norm
 
-Array = NDArray[Any]
 MAX_LEAVES = 60_000
 MAX_CLASSES = 63
 """Bins of a column without an order that one machine word can tell apart."""
@@ -49,32 +47,27 @@ class Box:
         missing = opened[start[columns] + size[columns]]
         return cls(place, opened, active, columns, per_column[columns], ~ground.grid.masked[columns] & ~missing, slots)
 
-    def tables(self) -> tuple[Any, ...]:
-        """What kernels read of a box: see `kernels.list_leaves`."""
+    @cached_property
+    def table(self) -> Table:
+        """What kernels read of it."""
         ground, grid = self.place.ground, self.place.ground.grid
-        first = np.concatenate(([0], np.cumsum(self.count))).astype(np.int64)
-        flat = np.concatenate(self.slots) if self.slots else np.zeros(0, np.int64)
-        own = np.flatnonzero(self.place.own)
         only = np.zeros(self.active.size, np.int64)
-        single = np.flatnonzero(self.open & (self.active[ground.column] < 0))
-        only[ground.column[own]] = own - grid.start[ground.column[own]]
-        only[ground.column[single]] = single - grid.start[ground.column[single]]
+        for slots in (np.flatnonzero(self.place.own), np.flatnonzero(self.open & (self.active[ground.column] < 0))):
+            only[ground.column[slots]] = slots - grid.start[ground.column[slots]]
         before = np.cumsum(self.open) - self.open
-        rank = before - before[grid.start[ground.column]]
-        bits = np.array([(1 << int(n)) - 1 if n <= MAX_CLASSES else 0 for n in self.count], np.uint64)
-        return (
-            self.active,
-            only,
-            grid.start,
-            rank.astype(np.int64),
-            first,
-            flat - np.repeat(grid.start[self.columns], self.count),
-            grid.size[self.columns],
-            self.ordered,
-            grid.size,
-            np.zeros(self.columns.size, np.int64),
-            self.count.astype(np.int64),
-            bits,
+        flat = np.concatenate(self.slots) if self.slots else np.zeros(0, np.int64)
+        return Table(
+            active=self.active,
+            place=only,
+            start=grid.start,
+            size=grid.size,
+            rank=(before - before[grid.start[ground.column]]).astype(np.int64),
+            first=np.concatenate(([0], np.cumsum(self.count))).astype(np.int64),
+            member=flat - np.repeat(grid.start[self.columns], self.count),
+            column=self.columns,
+            ordered=self.ordered,
+            count=self.count.astype(np.int64),
+            bits=np.array([(1 << int(n)) - 1 if n <= MAX_CLASSES else 0 for n in self.count], np.uint64),
         )
 
     @property
@@ -83,31 +76,29 @@ class Box:
         return bool((self.ordered | (self.count <= MAX_CLASSES)).all())
 
 
-@dataclass(frozen=True, eq=False)
-class Leaves:
-    """The L leaves in reach of a box: per leaf its node, tree, and what it asks of each active column."""
-
-    node: Ints
-    tree: Ints
-    low: Array
-    high: Array
-    bits: Array
-
-    @classmethod
-    def of(cls, box: Box, tables: tuple[Any, ...]) -> Leaves | None:
-        """None where there are more than MAX_LEAVES."""
-        forest, width = box.place.ground.forest, box.columns.size
-        trees = (forest.nodes, forest.default_left, forest.mask, forest.roots)
-        out = (
-            np.empty(MAX_LEAVES, np.int64),
-            np.empty(MAX_LEAVES, np.int64),
-            np.empty((MAX_LEAVES, width), np.int32),
-            np.empty((MAX_LEAVES, width), np.int32),
-            np.empty((MAX_LEAVES, width), np.uint64),
-            box.place.ground.depth + 2,
-        )
-        count = list_leaves(trees, tables, out)
-        return None if count < 0 else cls(*(part[:count] for part in out[:5]))
+def leaves(box: Box) -> Found | None:
+    """The L leaves in reach of a box; None where there are more than MAX_LEAVES."""
+    ground, width = box.place.ground, box.columns.size
+    forest, depth = ground.forest, ground.depth + 2
+    room = Found(
+        np.empty(MAX_LEAVES, np.int64),
+        np.empty(MAX_LEAVES, np.int64),
+        np.empty((MAX_LEAVES, width), np.int32),
+        np.empty((MAX_LEAVES, width), np.int32),
+        np.empty((MAX_LEAVES, width), np.uint64),
+    )
+    path = Path(
+        np.zeros(width, np.int64),
+        box.table.count.copy(),
+        box.table.bits.copy(),
+        np.empty((depth, 5), np.int64),
+        np.empty(depth, np.uint64),
+        np.empty((2 * depth, 3), np.int64),
+        np.empty(2 * depth, np.uint64),
+        np.zeros(2, np.int64),
+    )
+    count = list_leaves(Trees(forest.nodes, forest.default_left, forest.mask, forest.roots), box.table, path, room)
+    return None if count < 0 else Found(*(part[:count] for part in room))
 
 
 def nearer(place: Place, norm: Norm, than: float) -> Bools:

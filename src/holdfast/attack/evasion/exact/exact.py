@@ -18,8 +18,8 @@ from holdfast.attack.evasion.exact.formula import Formula, within
 from holdfast.attack.evasion.exact.ground import Floats, Ground, Place
 from holdfast.attack.evasion.exact.program import Solved, Status
 from holdfast.attack.evasion.goal import reached
-from holdfast.attack.interface import PROVEN_WITHIN, Budget, EvasionResult, Goal, Norm, attack
 from holdfast.attack.evasion.search import search
+from holdfast.attack.interface import PROVEN_WITHIN, Budget, EvasionResult, Goal, Norm, attack
 from holdfast.attack.target import TreeTarget
 from holdfast.core.contract import Contract
 from holdfast.core.contract.distance import l1_cost, linf
@@ -78,7 +78,9 @@ def _started(ground: Ground, rows: Floats, begun: EvasionResult) -> list[Answer]
     distances = np.where(begun.success, ground.distances(norm, begun.adversarial, rows), np.inf)
     floors = begun.floor if norm is Norm.LINF else np.where(np.isposinf(begun.floor), np.inf, 0.0)
     return [
-        Answer(begun.adversarial[i].copy(), float(distances[i]), float(min(floors[i], distances[i])), int(begun.nodes[i]))
+        Answer(
+            begun.adversarial[i].copy(), float(distances[i]), float(min(floors[i], distances[i])), int(begun.nodes[i])
+        )
         for i in range(len(rows))
     ]
 
@@ -184,7 +186,9 @@ class Closing:
             return
         if lead <= 0 and not self._crosses(wish):
             firm = Formula.of(formula.columns.box, self.norm, formula.columns.radius, FIRM)
-            solved = None if firm is None else firm.solve(nodes=self.budget.nodes_per_row // NODE, seconds=self._seconds())
+            solved = (
+                None if firm is None else firm.solve(nodes=self.budget.nodes_per_row // NODE, seconds=self._seconds())
+            )
             if firm is not None and solved is not None and solved.solution is not None:
                 self._kept(firm.row(solved.solution))
 

@@ -7,14 +7,13 @@ leaves of the trees: leaves are continuous, only tests are binary, and the tests
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from holdfast.attack.evasion.exact.box import Box, Leaves
+from holdfast.attack.evasion.exact.box import Box, leaves
 from holdfast.attack.evasion.exact.columns import Columns
 from holdfast.attack.evasion.exact.ground import Bools, Floats, Ground, Place
-from holdfast.attack.evasion.exact.kernels import link_rows
+from holdfast.attack.evasion.exact.kernels import Entries, Found, link_rows
 from holdfast.attack.evasion.exact.program import Affine, Program, Solved
 from holdfast.attack.evasion.exact.relations import Relations
 from holdfast.attack.interface import Norm
@@ -36,13 +35,12 @@ class Formula:
     @classmethod
     def of(cls, box: Box, norm: Norm, radius: float, lead: float) -> Formula | None:
         """Distances in shares of `radius`; rows lead by `lead` at least. None where the box is too large."""
-        tables = box.tables()
-        leaves = Leaves.of(box, tables) if box.solvable else None
-        if leaves is None:
+        found = leaves(box) if box.solvable else None
+        if found is None:
             return None
         program = Program()
         columns = Columns(box, program, norm, radius, _read(box.place.ground))
-        if not _trees(program, columns, leaves, tables, lead):
+        if not _trees(program, columns, found, lead):
             return None
         relations = Relations(columns)
         relations.write()
@@ -84,34 +82,35 @@ def _read(ground: Ground) -> frozenset[int]:
     return frozenset(read | {column for group in contract.groups for column in group})
 
 
-def _trees(program: Program, columns: Columns, leaves: Leaves, tables: tuple[Any, ...], lead: float) -> bool:
+def _trees(program: Program, columns: Columns, found: Found, lead: float) -> bool:
     """Variables of tests and leaves, what ties them, and the lead; False where there is no room."""
-    box = columns.box
+    box, (gains, base) = columns.box, columns.ground.gains
     start = np.concatenate(([0], np.cumsum(box.count))).astype(np.int64)
-    used = np.zeros(int(start[-1]) + 1, np.bool_)
-    gains, base = columns.ground.gains
-    many = np.bincount(leaves.tree)[leaves.tree] > 1
-    base = base + gains[leaves.node[~many]].sum(axis=0)
-    kept = Leaves(*(part[many] for part in (leaves.node, leaves.tree, leaves.low, leaves.high, leaves.bits)))
-    room = min(MAX_ENTRIES, 64 * (kept.node.size * (box.columns.size + 2) + 64))
-    coo = (
-        np.empty(room, np.int64),
-        np.empty(room, np.int64),
-        np.empty(room),
-        np.empty(MAX_ROWS),
-        np.empty(MAX_ROWS),
-    )
-    rows, size = link_rows((kept.tree, kept.low, kept.high, kept.bits), tables, start, used, coo)
-    if rows < 0:
+    many = np.bincount(found.tree)[found.tree] > 1
+    base = base + gains[found.node[~many]].sum(axis=0)
+    kept = Found(*(part[many] for part in found))
+    entries = _room(kept.node.size, box.columns.size)
+    if not link_rows(kept, box.table, start, entries):
         return False
-    number = columns.cut(used[:-1], start)
+    rows, size = entries.top.tolist()
+    used = np.zeros(int(start[-1]), np.bool_)
+    used[entries.column[:size][entries.column[:size] < start[-1]]] = True
+    number = columns.cut(used, start)
     first = program.variables(kept.node.size)
     place = np.concatenate([number, first + np.arange(kept.node.size)])
-    program.block(coo[0][:size], place[coo[1][:size]], coo[2][:size], coo[3][:rows], coo[4][:rows])
+    column = place[entries.column[:size]]
+    program.block(entries.row[:size], column, entries.value[:size], entries.low[:rows], entries.high[:rows])
     for rival in range(base.size):
         terms = tuple(zip(range(first, first + kept.node.size), gains[kept.node, rival].tolist(), strict=True))
         program.row(Affine(0.0, terms), lead - float(base[rival]), np.inf)
     return True
+
+
+def _room(leaves: int, active: int) -> Entries:
+    size = min(MAX_ENTRIES, 64 * (leaves * (active + 2) + 64))
+    rows = min(MAX_ROWS, size)
+    whole = np.empty(size, np.int64), np.empty(size, np.int64)
+    return Entries(*whole, np.empty(size), np.empty(rows), np.empty(rows), np.zeros(2, np.int64))
 
 
 def _aim(columns: Columns, place: Place, radius: float) -> Affine:
@@ -156,7 +155,9 @@ def _part(columns: Columns, norm: Norm, column: int, radius: float) -> Affine:
     if value is None or value.low == value.high or not value.own:
         return tolls
     move = (value.affine + Affine(-float(place.row[column]))) * (1.0 / float(ground.scales[column]))
-    return _moved(columns.program, norm, move, tolls, float(ground.toll(norm, np.ones(1), np.array([column]))[0]), radius)
+    return _moved(
+        columns.program, norm, move, tolls, float(ground.toll(norm, np.ones(1), np.array([column]))[0]), radius
+    )
 
 
 def _moved(program: Program, norm: Norm, move: Affine, tolls: Affine, price: float, radius: float) -> Affine:

@@ -7,7 +7,7 @@ leaf asks for an interval of them (`low`, `high`), or, where the order means not
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numba
 import numpy as np
@@ -17,8 +17,10 @@ from holdfast.attack.evasion.kernels.jit import cache_folder
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Array = NDArray[Any]
-ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 ONE = np.uint64(1)
+NONE = np.uint64(0)
+NODE, MARK, ACTIVE, LOW, HIGH = range(5)
+TRAIL, DEPTH = 0, 1
 
 assert cache_folder  # importing it names the private folder in which compiled kernels are kept
 
@@ -28,166 +30,278 @@ def compiled(function: Function) -> Function:
     return cast(Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+class Trees(NamedTuple):
+    """The trees over bins: see `attack.bins.Forest`."""
+
+    nodes: Array
+    default_left: Array
+    mask: Array
+    roots: Array
+
+
+class Table(NamedTuple):
+    """A box over d columns, A of them active."""
+
+    active: Array
+    """(d,) number among the active columns, else -1."""
+    place: Array
+    """(d,) the bin of a column that is not active."""
+    start: Array
+    size: Array
+    """(d,), (d,): first slot and number of bins."""
+    rank: Array
+    """(S,) open bins of its column before a slot."""
+    first: Array
+    """(A + 1,) first open slot of each active column in `member`."""
+    member: Array
+    """Bins of the open slots."""
+    column: Array
+    """(A,)"""
+    ordered: Array
+    """(A,) whether tests are cuts of its open bins."""
+    count: Array
+    """(A,) open slots."""
+    bits: Array
+    """(A,) a one for each open slot where the order means nothing."""
+
+
+class Path(NamedTuple):
+    """What is left of the active columns on the way to a leaf, and how to go back."""
+
+    low: Array
+    high: Array
+    bits: Array
+    stack: Array
+    stack_bits: Array
+    undo: Array
+    undo_bits: Array
+    top: Array
+
+
+class Found(NamedTuple):
+    """Leaves: node, tree, and what each asks of the active columns."""
+
+    node: Array
+    tree: Array
+    low: Array
+    high: Array
+    bits: Array
+
+
+class Entries(NamedTuple):
+    """Rows of coefficients as coordinates, and the bounds of each row; `top` counts rows and entries."""
+
+    row: Array
+    column: Array
+    value: Array
+    low: Array
+    high: Array
+    top: Array
+
+
 @compiled
-def left_bits(node: int, trees: Any, box: Any, a: int) -> Any:
-    """The open classes of active column `a` that a test sends left."""
-    nodes, default_left, mask = trees[0], trees[1], trees[2]
-    first, cut = box[4][a], nodes[node, 1]
-    found = np.uint64(0)
-    for i in range(box[4][a + 1] - first):
-        place = box[5][first + i]
+def _fixed_left(trees: Trees, table: Table, node: int, column: int) -> bool:
+    """Whether the one bin of a column passes a test."""
+    cut, place = trees.nodes[node, 1], table.place[column]
+    if cut < 0:
+        return bool((trees.mask[-1 - cut + (place >> 6)] >> np.uint64(place & 63)) & ONE != NONE)
+    return bool(place < cut or (place == table.size[column] and trees.default_left[node]))
+
+
+@compiled
+def _left_bits(trees: Trees, table: Table, node: int, a: int) -> Any:
+    """The open slots of an active column that a test sends left."""
+    cut, column = trees.nodes[node, 1], table.column[a]
+    first, found = table.first[a], np.uint64(0)
+    for i in range(table.first[a + 1] - first):
+        place = table.member[first + i]
         if cut < 0:
-            left = (mask[-1 - cut + (place >> 6)] >> np.uint64(place & 63)) & ONE != np.uint64(0)
+            left = (trees.mask[-1 - cut + (place >> 6)] >> np.uint64(place & 63)) & ONE != NONE
         else:
-            left = place < cut or (place == box[6][a] and default_left[node])
+            left = place < cut or (place == table.size[column] and trees.default_left[node])
         if left:
             found |= ONE << np.uint64(i)
     return found
 
 
 @compiled
-def fixed_left(node: int, trees: Any, place: int, size: int) -> bool:
-    """Whether bin `place` passes a test."""
-    cut = trees[0][node, 1]
-    if cut < 0:
-        return bool((trees[2][-1 - cut + (place >> 6)] >> np.uint64(place & 63)) & ONE != np.uint64(0))
-    return bool(place < cut or (place == size and trees[1][node]))
+def _narrow(path: Path, a: int, low: int, high: int, bits: Any) -> None:
+    at = path.top[TRAIL]
+    path.undo[at, 0], path.undo[at, 1], path.undo[at, 2] = a, path.low[a], path.high[a]
+    path.undo_bits[at] = path.bits[a]
+    path.top[TRAIL] += 1
+    path.low[a], path.high[a], path.bits[a] = low, high, bits
 
 
 @compiled
-def list_leaves(trees: Any, box: Any, out: Any) -> int:
-    """Fill `out` with the leaves of all trees that the box can reach; how many, or -1 where there is no room.
+def _back(path: Path, mark: int) -> None:
+    while path.top[TRAIL] > mark:
+        path.top[TRAIL] -= 1
+        at = path.top[TRAIL]
+        a = path.undo[at, 0]
+        path.low[a], path.high[a], path.bits[a] = path.undo[at, 1], path.undo[at, 2], path.undo_bits[at]
 
-    trees: nodes (N, 4), default_left, mask, roots. box: active (d,) or -1, place (d,) of the others, start of each
-    column, rank (S,), first class (A + 1,), bin of each class, size of each active column, ordered (A,), size (d,).
-    out: node, tree, low (L, A), high (L, A), bits (L, A).
-    """
-    nodes, roots = trees[0], trees[3]
-    active, place, start, rank, ordered, sizes = box[0], box[1], box[2], box[3], box[7], box[8]
-    low, high, bits = box[9].copy(), box[10].copy(), box[11].copy()
-    stack = np.empty((out[5], 5), np.int64)
-    stack_bits = np.empty(out[5], np.uint64)
-    undo = np.empty((2 * out[5], 3), np.int64)
-    undo_bits = np.empty(2 * out[5], np.uint64)
+
+@compiled
+def _later(path: Path, node: int, a: int, low: int, high: int, bits: Any) -> None:
+    """Remember a branch, and what holds of a column on it."""
+    at = path.top[DEPTH]
+    path.stack[at, NODE], path.stack[at, MARK], path.stack[at, ACTIVE] = node, path.top[TRAIL], a
+    path.stack[at, LOW], path.stack[at, HIGH], path.stack_bits[at] = low, high, bits
+    path.top[DEPTH] += 1
+
+
+@compiled
+def _child(trees: Trees, table: Table, path: Path, node: int) -> int:
+    """The next node: left where both sides are open, the right one being remembered."""
+    column = np.int64(trees.nodes[node, 0])
+    left, right = np.int64(trees.nodes[node, 2]), np.int64(trees.nodes[node, 3])
+    a = table.active[column]
+    if a < 0:
+        return left if _fixed_left(trees, table, node, column) else right
+    low, high, bits = path.low[a], path.high[a], path.bits[a]
+    if table.ordered[a]:
+        cut = np.int64(table.rank[table.start[column] + trees.nodes[node, 1]])
+        if high <= cut or low >= cut:
+            return left if high <= cut else right
+        _later(path, right, a, cut, high, bits)
+        _narrow(path, a, low, cut, bits)
+        return left
+    passing = _left_bits(trees, table, node, a)
+    if bits & passing == NONE or bits & ~passing == NONE:
+        return right if bits & passing == NONE else left
+    _later(path, right, a, low, high, bits & ~passing)
+    _narrow(path, a, low, high, bits & passing)
+    return left
+
+
+@compiled
+def list_leaves(trees: Trees, table: Table, path: Path, found: Found) -> int:
+    """Fill `found` with the leaves that the box can reach; how many, or -1 where there is no room for all."""
     count = 0
-    for tree in range(roots.size):
-        node, depth, trail = np.int64(roots[tree]), 0, 0
+    for tree in range(trees.roots.size):
+        node = np.int64(trees.roots[tree])
         while True:
-            column = np.int64(nodes[node, 0])
-            while column >= 0:
-                a = active[column]
-                if a < 0:
-                    node = np.int64(nodes[node, 2 if fixed_left(node, trees, place[column], sizes[column]) else 3])
-                elif ordered[a]:
-                    cut = np.int64(rank[start[column] + nodes[node, 1]])
-                    if high[a] <= cut:
-                        node = np.int64(nodes[node, 2])
-                    elif low[a] >= cut:
-                        node = np.int64(nodes[node, 3])
-                    else:
-                        stack[depth, 0], stack[depth, 1], stack[depth, 2] = nodes[node, 3], trail, a
-                        stack[depth, 3], stack[depth, 4], stack_bits[depth] = cut, high[a], bits[a]
-                        depth += 1
-                        undo[trail, 0], undo[trail, 1], undo[trail, 2], undo_bits[trail] = a, low[a], high[a], bits[a]
-                        trail += 1
-                        high[a] = cut
-                        node = np.int64(nodes[node, 2])
-                else:
-                    left = left_bits(node, trees, box, a)
-                    if bits[a] & ~left == np.uint64(0):
-                        node = np.int64(nodes[node, 2])
-                    elif bits[a] & left == np.uint64(0):
-                        node = np.int64(nodes[node, 3])
-                    else:
-                        stack[depth, 0], stack[depth, 1], stack[depth, 2] = nodes[node, 3], trail, a
-                        stack[depth, 3], stack[depth, 4], stack_bits[depth] = low[a], high[a], bits[a] & ~left
-                        depth += 1
-                        undo[trail, 0], undo[trail, 1], undo[trail, 2], undo_bits[trail] = a, low[a], high[a], bits[a]
-                        trail += 1
-                        bits[a] &= left
-                        node = np.int64(nodes[node, 2])
-                column = np.int64(nodes[node, 0])
-            if count == out[0].size:
+            while trees.nodes[node, 0] >= 0:
+                node = _child(trees, table, path, node)
+            if count == found.node.size:
                 return -1
-            out[0][count], out[1][count] = node, tree
-            out[2][count], out[3][count], out[4][count] = low, high, bits
+            found.node[count], found.tree[count] = node, tree
+            found.low[count], found.high[count], found.bits[count] = path.low, path.high, path.bits
             count += 1
-            if depth == 0:
+            if path.top[DEPTH] == 0:
                 break
-            depth -= 1
-            node = stack[depth, 0]
-            while trail > stack[depth, 1]:
-                trail -= 1
-                b = undo[trail, 0]
-                low[b], high[b], bits[b] = undo[trail, 1], undo[trail, 2], undo_bits[trail]
-            a = stack[depth, 2]
-            undo[trail, 0], undo[trail, 1], undo[trail, 2], undo_bits[trail] = a, low[a], high[a], bits[a]
-            trail += 1
-            low[a], high[a], bits[a] = stack[depth, 3], stack[depth, 4], stack_bits[depth]
-        while trail > 0:
-            trail -= 1
-            b = undo[trail, 0]
-            low[b], high[b], bits[b] = undo[trail, 1], undo[trail, 2], undo_bits[trail]
+            path.top[DEPTH] -= 1
+            at = path.top[DEPTH]
+            node = path.stack[at, NODE]
+            _back(path, path.stack[at, MARK])
+            _narrow(path, path.stack[at, ACTIVE], path.stack[at, LOW], path.stack[at, HIGH], path.stack_bits[at])
+        _back(path, 0)
     return count
 
 
 @compiled
-def link_rows(leaves: Any, box: Any, start: Array, used: Array, coo: Any) -> Any:
-    """What ties the leaves of each tree to the columns, as rows of coefficients.
+def _enter(entries: Entries, column: int, value: float) -> None:
+    at = entries.top[1]
+    entries.row[at], entries.column[at], entries.value[at] = entries.top[0], column, value
+    entries.top[1] += 1
 
-    leaves: tree (L,), low, high, bits (L, A). `start` (A + 1,): first variable of each active column: for an ordered
-    one variable k says "bin below k", else variable i says "class i". Marks the variables `used`. coo: row, column,
-    value, bound of each row (at most). Leaf l is variable start[A] + l. Returns (rows, entries), or (-1, -1).
+
+@compiled
+def _close(entries: Entries, low: float, high: float) -> None:
+    entries.low[entries.top[0]], entries.high[entries.top[0]] = low, high
+    entries.top[0] += 1
+
+
+@compiled
+def _fits(entries: Entries, more: int) -> bool:
+    return bool(entries.top[1] + more < entries.row.size and entries.top[0] + 1 < entries.low.size)
+
+
+@compiled
+def _below(side: Array, entries: Entries, begin: int, end: int, a: int, start: int, leaves: int, n: int) -> bool:
+    """For each test of an ordered column in one tree: leaves that lie below it need the row to be there."""
+    for at in range(begin, end):
+        k, seen = side[at, a], False
+        for other in range(begin, at):
+            seen = seen or side[other, a] == k
+        if seen or k >= n:
+            continue
+        if not _fits(entries, end - begin + 1):
+            return False
+        for leaf in range(begin, end):
+            if side[leaf, a] <= k:
+                _enter(entries, leaves + leaf, 1.0)
+        _enter(entries, start + k, -1.0)
+        _close(entries, -np.inf, 0.0)
+    return True
+
+
+@compiled
+def _above(side: Array, entries: Entries, begin: int, end: int, a: int, start: int, leaves: int) -> bool:
+    """As `_below`, for leaves that lie above a test."""
+    for at in range(begin, end):
+        k, seen = side[at, a], False
+        for other in range(begin, at):
+            seen = seen or side[other, a] == k
+        if seen or k <= 0:
+            continue
+        if not _fits(entries, end - begin + 1):
+            return False
+        for leaf in range(begin, end):
+            if side[leaf, a] >= k:
+                _enter(entries, leaves + leaf, 1.0)
+        _enter(entries, start + k, 1.0)
+        _close(entries, -np.inf, 1.0)
+    return True
+
+
+@compiled
+def _without(bits: Array, entries: Entries, begin: int, end: int, a: int, start: int, leaves: int, n: int) -> bool:
+    """For each slot of a column without order: leaves that exclude it need the row to be elsewhere."""
+    for k in range(n):
+        if not _fits(entries, end - begin + 1):
+            return False
+        before = entries.top[1]
+        for leaf in range(begin, end):
+            if bits[leaf, a] >> np.uint64(k) & ONE == NONE:
+                _enter(entries, leaves + leaf, 1.0)
+        if entries.top[1] > before:
+            _enter(entries, start + k, 1.0)
+            _close(entries, -np.inf, 1.0)
+    return True
+
+
+@compiled
+def _tree(found: Found, table: Table, start: Array, entries: Entries, begin: int, end: int) -> bool:
+    """The rows of one tree: one of its leaves, and only where its tests lead there."""
+    leaves, kept = start[table.ordered.size], _fits(entries, end - begin + 1)
+    for leaf in range(begin, end if kept else begin):
+        _enter(entries, leaves + leaf, 1.0)
+    if kept:
+        _close(entries, 1.0, 1.0)
+    for a in range(table.ordered.size):
+        if table.ordered[a]:
+            kept = kept and _below(found.high, entries, begin, end, a, start[a], leaves, table.count[a])
+            kept = kept and _above(found.low, entries, begin, end, a, start[a], leaves)
+        else:
+            kept = kept and _without(found.bits, entries, begin, end, a, start[a], leaves, table.count[a])
+    return kept
+
+
+@compiled
+def link_rows(found: Found, table: Table, start: Array, entries: Entries) -> bool:
+    """What ties the leaves of each tree to the columns. False where there is no room for it.
+
+    Leaves are grouped by tree. `start` (A + 1,): first variable of each active column; its variable k says "below
+    slot k" where it is ordered, else "in slot k". Leaf l is variable start[A] + l.
     """
-    tree, low, high, bits = leaves[0], leaves[1], leaves[2], leaves[3]
-    ordered, n_active = box[7], low.shape[1]
-    rows, size = 0, 0
-    at = 0
-    while at < tree.size:
-        end = at
-        while end < tree.size and tree[end] == tree[at]:
+    begin = 0
+    while begin < found.tree.size:
+        end = begin
+        while end < found.tree.size and found.tree[end] == found.tree[begin]:
             end += 1
-        if end - at > 1:
-            if size + end - at + 2 > coo[0].size or rows + 1 >= coo[3].size:
-                return -1, -1
-            for leaf in range(at, end):
-                coo[0][size], coo[1][size], coo[2][size] = rows, start[n_active] + leaf, 1.0
-                size += 1
-            coo[3][rows], coo[4][rows] = 1.0, 1.0
-            rows += 1
-            for a in range(n_active):
-                n = box[10][a] if ordered[a] else box[4][a + 1] - box[4][a]
-                steps = end - at if ordered[a] else n
-                for j in range(steps):
-                    for side in range(2 if ordered[a] else 1):
-                        k = np.int64(j)
-                        if ordered[a]:
-                            k = np.int64(high[at + j, a] if side == 0 else low[at + j, a])
-                            if (side == 0 and k >= n) or (side == 1 and k <= 0):
-                                continue
-                            seen = False
-                            for leaf in range(at, at + j):
-                                seen = seen or (high[leaf, a] if side == 0 else low[leaf, a]) == k
-                            if seen:
-                                continue
-                        begun = size
-                        if size + (end - at) + 2 >= coo[0].size or rows + 1 >= coo[3].size:
-                            return -1, -1
-                        for leaf in range(at, end):
-                            if not ordered[a]:
-                                inside = bits[leaf, a] >> np.uint64(k) & ONE == np.uint64(0)
-                            else:
-                                inside = high[leaf, a] <= k if side == 0 else low[leaf, a] >= k
-                            if inside:
-                                coo[0][size], coo[1][size], coo[2][size] = rows, start[n_active] + leaf, 1.0
-                                size += 1
-                        if size == begun:
-                            continue
-                        below = ordered[a] and side == 0
-                        coo[0][size], coo[1][size], coo[2][size] = rows, start[a] + k, -1.0 if below else 1.0
-                        size += 1
-                        coo[3][rows], coo[4][rows] = -np.inf, 0.0 if below else 1.0
-                        used[start[a] + k] = True
-                        rows += 1
-        at = end
-    return rows, size
+        if not _tree(found, table, start, entries, begin, end):
+            return False
+        begin = end
+    return True
