@@ -13,11 +13,13 @@ from holdfast.core.data.seal import Leaves, SealedFile, SealedTable
 from holdfast.core.data.seal_rows import leaf_of, row_of
 from holdfast.core.data.table import Table
 from holdfast.core.errors import SignatureError, UsageError
+from holdfast.core.sign import PublicKey
 from holdfast.core.sign.strict import parse_object
 from holdfast.seal.faults import not_as_sealed
 from holdfast.seal.files import load as load_seal
-from holdfast.seal.files import seal_of
+from holdfast.seal.files import read_bounded, seal_of
 from holdfast.seal.statement import Seal
+from holdfast.seal.verify import EXITS, Standing
 
 MAX_PROOF_BYTES: Final = 4_000_000
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
@@ -50,12 +52,7 @@ class RowProof:
         try:
             return cls._of(parse_object(data, MAX_PROOF_BYTES))
         except (KeyError, TypeError, ValueError) as fault:
-            raise SignatureError(
-                "the proof of a row cannot be read",
-                cause=f"missing or wrong: {str(fault)[:200]}",
-                fix="get the file again; `holdfast seal prove` writes it",
-                code="HF-SEA-010",
-            ) from fault
+            raise _unreadable(str(fault)) from fault
 
     @classmethod
     def _of(cls, said: dict[str, Any]) -> Self:
@@ -133,3 +130,41 @@ def _table(seal: Seal, file: str | None) -> tuple[SealedFile, SealedTable]:
 
 def _no_row(cause: str, fix: str) -> UsageError:
     return UsageError("there is no such row under the seal", cause=cause, fix=fix, code="HF-SEA-011")
+
+
+@dataclass(frozen=True, slots=True)
+class RowVerified:
+    """Whether a row is shown to be under a seal, and by whose word."""
+
+    standing: Standing
+    words: str
+    row: int
+
+    @property
+    def exit_code(self) -> int:
+        return EXITS[self.standing]
+
+
+def verify_row(proof: Path, seal: Path, keys: tuple[PublicKey, ...]) -> RowVerified:
+    """Hold a proof file against a seal; the data is not needed. Raises SignatureError HF-SEA-002, -010."""
+    signed = load_seal(seal, keys)
+    try:
+        read = RowProof.parse(read_bounded(proof, MAX_PROOF_BYTES))
+    except (OSError, ValueError) as fault:
+        raise _unreadable(getattr(fault, "strerror", None) or str(fault)) from fault
+    why = read.holds(signed.seal)
+    if why is not None:
+        return RowVerified(Standing.BROKEN, why, read.row)
+    where = f"row {read.row} of {read.file} is under the seal {signed.seal.digest}"
+    if signed.signer is None:
+        return RowVerified(Standing.UNKNOWN, f"{where}, which no trusted key signed", read.row)
+    return RowVerified(Standing.OK, f"{where}, signed by {signed.signer.key_id}", read.row)
+
+
+def _unreadable(why: str) -> SignatureError:
+    return SignatureError(
+        "the proof of a row cannot be read",
+        cause=f"missing or wrong: {why[:200]}",
+        fix="get the file again; `holdfast seal prove` writes it",
+        code="HF-SEA-010",
+    )

@@ -28,6 +28,9 @@ class Standing(StrEnum):
     UNKNOWN = "unknown"
 
 
+EXITS: Final = {Standing.OK: EXIT_PASSED, Standing.BROKEN: EXIT_FINDINGS, Standing.UNKNOWN: EXIT_UNKNOWN}
+
+
 @dataclass(frozen=True, slots=True)
 class Verified:
     """`changes` is empty where every byte is as sealed. `problems` say the same in words."""
@@ -40,7 +43,7 @@ class Verified:
 
     @property
     def exit_code(self) -> int:
-        return {Standing.OK: EXIT_PASSED, Standing.BROKEN: EXIT_FINDINGS, Standing.UNKNOWN: EXIT_UNKNOWN}[self.standing]
+        return EXITS[self.standing]
 
 
 def verify(data: Path, keys: tuple[PublicKey, ...], *, seal: Path | None = None, content: bool = False) -> Verified:
@@ -90,9 +93,11 @@ def _of_file(file: FileChanges) -> Iterator[str]:
         yield "other bytes, with the same rows and columns"
         return
     columns = file.columns
-    yield from (f"the column '{name}' changed" for name in columns.changed[:SHOWN])
-    if len(columns.changed) > SHOWN:
-        yield f"{len(columns.changed) - SHOWN} more columns changed"
+    # With more or fewer rows than before every column differs, which tells nothing.
+    altered = () if file.rows is not None and len(file.rows.added) != len(file.rows.removed) else columns.changed
+    yield from (f"the column '{name}' changed" for name in altered[:SHOWN])
+    if len(altered) > SHOWN:
+        yield f"{len(altered) - SHOWN} more columns changed"
     yield from (f"the column '{name}' is gone" for name in columns.removed[:SHOWN])
     yield from (f"the column '{name}' is new" for name in columns.added[:SHOWN])
     yield from (f"the column '{old}' is named '{new}' now" for old, new in columns.renamed[:SHOWN])
