@@ -54,7 +54,7 @@ class Box:
         only = np.zeros(self.active.size, np.int64)
         for slots in (np.flatnonzero(self.place.own), np.flatnonzero(self.open & (self.active[ground.column] < 0))):
             only[ground.column[slots]] = slots - grid.start[ground.column[slots]]
-        before = np.cumsum(self.open) - self.open
+        before: Ints = np.cumsum(self.open) - self.open
         flat = np.concatenate(self.slots) if self.slots else np.zeros(0, np.int64)
         return Table(
             active=self.active,
@@ -66,7 +66,7 @@ class Box:
             member=flat - np.repeat(grid.start[self.columns], self.count),
             column=self.columns,
             ordered=self.ordered,
-            count=self.count.astype(np.int64),
+            opened=self.count.astype(np.int64),
             bits=np.array([(1 << int(n)) - 1 if n <= MAX_CLASSES else 0 for n in self.count], np.uint64),
         )
 
@@ -89,7 +89,7 @@ def leaves(box: Box) -> Found | None:
     )
     path = Path(
         np.zeros(width, np.int64),
-        box.table.count.copy(),
+        box.table.opened.copy(),
         box.table.bits.copy(),
         np.empty((depth, 5), np.int64),
         np.empty(depth, np.uint64),

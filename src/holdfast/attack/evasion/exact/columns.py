@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Columns:
             cuts = np.flatnonzero(wanted)
             choice = [self.program.binary() for _ in cuts]
             number[at + cuts] = choice
-            for below, above in zip(choice[:-1], choice[1:], strict=True):
+            for below, above in pairwise(choice):
                 self.program.row(Affine(0.0, ((below, 1.0), (above, -1.0))), -np.inf, 0.0)
             first = slots[np.concatenate(([0], cuts)).astype(np.int64)]
             last = slots[np.concatenate((cuts - 1, [n - 1])).astype(np.int64)]

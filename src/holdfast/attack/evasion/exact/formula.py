@@ -44,7 +44,7 @@ class Formula:
             return None
         relations = Relations(columns)
         relations.write()
-        aim = _aim(columns, box.place, radius)
+        aim = _aim(columns, radius)
         for limit in box.place.ground.goal.within:
             _limit(columns, limit.norm, limit.most)
         return cls(program, columns, aim, tuple(relations.left_out))
@@ -113,7 +113,7 @@ def _room(leaves: int, active: int) -> Entries:
     return Entries(*whole, np.empty(size), np.empty(rows), np.empty(rows), np.zeros(2, np.int64))
 
 
-def _aim(columns: Columns, place: Place, radius: float) -> Affine:
+def _aim(columns: Columns, radius: float) -> Affine:
     """The distance to be least, as a share of `radius`."""
     ground = columns.ground
     norm = ground.goal.minimise

@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Ground:
-    """A target, a goal and a contract over d columns; S slots, a slot being one bin or the missing value of a column."""
+    """A target, a goal and a contract over d columns with S slots: a slot is a bin, or the missing value."""
 
     target: TreeTarget
     contract: Contract

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.attack.evasion.kernels.jit import cache_folder
+from holdfast.attack.evasion.kernels.jit import whole  # it also names the private folder of compiled kernels
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Array = NDArray[Any]
@@ -21,8 +21,6 @@ ONE = np.uint64(1)
 NONE = np.uint64(0)
 NODE, MARK, ACTIVE, LOW, HIGH = range(5)
 TRAIL, DEPTH = 0, 1
-
-assert cache_folder  # importing it names the private folder in which compiled kernels are kept
 
 
 def compiled(function: Function) -> Function:
@@ -59,7 +57,7 @@ class Table(NamedTuple):
     """(A,)"""
     ordered: Array
     """(A,) whether tests are cuts of its open bins."""
-    count: Array
+    opened: Array
     """(A,) open slots."""
     bits: Array
     """(A,) a one for each open slot where the order means nothing."""
@@ -154,14 +152,14 @@ def _later(path: Path, node: int, a: int, low: int, high: int, bits: Any) -> Non
 @compiled
 def _child(trees: Trees, table: Table, path: Path, node: int) -> int:
     """The next node: left where both sides are open, the right one being remembered."""
-    column = np.int64(trees.nodes[node, 0])
-    left, right = np.int64(trees.nodes[node, 2]), np.int64(trees.nodes[node, 3])
+    column = whole(trees.nodes[node, 0])
+    left, right = whole(trees.nodes[node, 2]), whole(trees.nodes[node, 3])
     a = table.active[column]
     if a < 0:
         return left if _fixed_left(trees, table, node, column) else right
     low, high, bits = path.low[a], path.high[a], path.bits[a]
     if table.ordered[a]:
-        cut = np.int64(table.rank[table.start[column] + trees.nodes[node, 1]])
+        cut = whole(table.rank[table.start[column] + trees.nodes[node, 1]])
         if high <= cut or low >= cut:
             return left if high <= cut else right
         _later(path, right, a, cut, high, bits)
@@ -180,7 +178,7 @@ def list_leaves(trees: Trees, table: Table, path: Path, found: Found) -> int:
     """Fill `found` with the leaves that the box can reach; how many, or -1 where there is no room for all."""
     count = 0
     for tree in range(trees.roots.size):
-        node = np.int64(trees.roots[tree])
+        node = whole(trees.roots[tree])
         while True:
             while trees.nodes[node, 0] >= 0:
                 node = _child(trees, table, path, node)
@@ -282,10 +280,10 @@ def _tree(found: Found, table: Table, start: Array, entries: Entries, begin: int
         _close(entries, 1.0, 1.0)
     for a in range(table.ordered.size):
         if table.ordered[a]:
-            kept = kept and _below(found.high, entries, begin, end, a, start[a], leaves, table.count[a])
+            kept = kept and _below(found.high, entries, begin, end, a, start[a], leaves, table.opened[a])
             kept = kept and _above(found.low, entries, begin, end, a, start[a], leaves)
         else:
-            kept = kept and _without(found.bits, entries, begin, end, a, start[a], leaves, table.count[a])
+            kept = kept and _without(found.bits, entries, begin, end, a, start[a], leaves, table.opened[a])
     return kept
 
 

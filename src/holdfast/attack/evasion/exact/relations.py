@@ -16,11 +16,11 @@ Span = tuple[Affine, float, float]
 Way = tuple[Span, ...]
 
 
-class Unknown(Exception):
+class UnknownError(Exception):
     """A value that a row reads is missing before the attack: the row says nothing."""
 
 
-class Crooked(Exception):
+class CrookedError(Exception):
     """A row that is not linear in the box, or whose columns have no finite range."""
 
 
@@ -66,9 +66,9 @@ class Relations:
     def _try(self, name: str, guard: list[Row], row: Row) -> None:
         try:
             ways = list(self._ways(guard, row))
-        except Unknown:
+        except UnknownError:
             return
-        except Crooked:
+        except CrookedError:
             if name not in self.left_out:
                 self.left_out.append(name)
             return
@@ -116,25 +116,25 @@ class Relations:
             constant = self.columns.box.place.row[factor.column] if factor.was else None
             if not factor.was:
                 if value is None:
-                    raise Crooked
+                    raise CrookedError
                 if math.isnan(value.low):
-                    raise Unknown
+                    raise UnknownError
                 if value.low == value.high:
                     constant = value.low
             if constant is not None:
                 found, whole = self._scaled(found, float(constant), factor.power), whole and factor.power > 0
                 whole = whole and constant == round(constant)
             elif value is None or found.terms or factor.power < 0:
-                raise Crooked
+                raise CrookedError
             else:
                 found, whole = value.affine * found.constant, whole and value.whole
         return found, whole
 
     def _scaled(self, affine: Affine, constant: float, power: int) -> Affine:
         if math.isnan(constant):
-            raise Unknown
+            raise UnknownError
         if power < 0 and constant == 0:
-            raise Crooked
+            raise CrookedError
         return affine * (constant if power > 0 else 1.0 / constant)
 
     def _extent(self, affine: Affine) -> tuple[float, float]:
