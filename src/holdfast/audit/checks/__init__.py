@@ -7,8 +7,20 @@ from holdfast.audit.checks.data import contract, profile
 from holdfast.audit.checks.deps import advisories
 from holdfast.audit.checks.endpoint import hygiene
 from holdfast.audit.checks.evasion import search
+from holdfast.audit.checks.privacy import attribute, membership
 from holdfast.audit.checks.quality import performance
 from holdfast.audit.checks.scan import artifact
 from holdfast.audit.checks.training import attestation
 
-__all__ = ["advisories", "artifact", "attestation", "contract", "hygiene", "performance", "profile", "search"]
+__all__ = [
+    "advisories",
+    "artifact",
+    "attestation",
+    "attribute",
+    "contract",
+    "hygiene",
+    "membership",
+    "performance",
+    "profile",
+    "search",
+]

@@ -1,0 +1,1 @@
+"""What a model betrays of the people it was trained on."""
