@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 from holdfast.core.domain.hardening import BoxFigures, HardeningFigures, HardeningPoint
 from holdfast.core.errors import DataError
 from holdfast.harden.choose import choose, chosen_elsewhere
-from holdfast.harden.judge import Judge, Judged, auc
+from holdfast.harden.judge import Judge, Judged
+from holdfast.harden.scores import auc
 
 
 def figures(area: float, robust: float) -> HardeningFigures:

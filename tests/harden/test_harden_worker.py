@@ -6,7 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.harden.worker import at_flag_rate, boundary
+from holdfast.harden.scores import boundary
+from holdfast.harden.worker import at_flag_rate
 
 
 class Line:

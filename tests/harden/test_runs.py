@@ -19,8 +19,10 @@ from holdfast.core.learn.interface import Growth
 from holdfast.core.sign import PAYLOAD_TYPE, SigningKey, Statement, dsse_verify
 from holdfast.core.store import Store
 from holdfast.estate.manifest import Manifest, Subject
-from holdfast.harden import Hardened, Wish, run
-from holdfast.harden.queries import hardening_view, hardenings_view
+from holdfast.harden import Hardened, Step, Wish, run
+from holdfast.harden.judge import Judge
+from holdfast.harden.material import Material
+from holdfast.harden.queries import front, hardening_view, hardenings_view
 from holdfast.harden.runs import write_whole
 from holdfast.harden.trainer import Trainer
 from holdfast.harden.worker import Job
@@ -138,17 +140,55 @@ def test_time_that_is_over_ends_training_but_not_the_run(build: Build, store: St
     assert made.path is None
 
 
-def test_an_interrupt_leaves_no_half_file(build: Build, store: Store, tmp_path: Path) -> None:
+def test_an_interrupt_before_anything_was_judged_leaves_no_file(build: Build, store: Store, tmp_path: Path) -> None:
     subject = build()
     files = {path.name for path in tmp_path.iterdir()}
 
-    def interrupt(step: object) -> None:
-        if getattr(step, "point", None) is not None:
+    def interrupt(step: Step) -> None:
+        if step.words.startswith("before"):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run(subject, WISH, store=store, key=KEY, watch=interrupt)
     assert {path.name for path in tmp_path.iterdir()} == files
+
+
+def test_an_interrupt_later_keeps_what_was_found(build: Build, store: Store) -> None:
+    def interrupt(step: Step) -> None:
+        if step.point is not None and step.point.number == 1:
+            raise KeyboardInterrupt
+
+    made = run(build(), WISH, store=store, key=KEY, watch=interrupt)
+    assert not made.run.complete
+    assert len(made.run.points) == 2
+    assert made.path is not None
+    assert digest_bytes(made.path.read_bytes()) == made.run.version
+
+
+def test_exploring_tells_of_its_trials_and_ends_no_worse_than_it_began(build: Build, store: Store) -> None:
+    steps: list[Step] = []
+    wish = replace(WISH, recipes=("explore",), trials=3)
+    made = run(build("lightgbm"), wish, store=store, key=KEY, watch=steps.append)
+    assert made.run.complete
+    assert [step.words.split(":")[0] for step in steps if step.passing] == [f"trial {n} of 3" for n in (1, 2, 3)]
+    assert made.run.after is not None
+    assert made.run.after.at(0.01).proven_recall > made.run.before.at(0.01).proven_recall
+    on_front = front(made.run)
+    assert on_front
+    assert set(on_front) <= {point.number for point in made.run.points}
+    best = max(made.run.points, key=lambda point: point.figures.at(0.01).robust_recall)
+    assert made.run.points[on_front[0]].figures.at(0.01) == best.figures.at(0.01)
+
+
+def test_the_exact_attack_settles_what_the_search_leaves_open(build: Build) -> None:
+    material = Material.read(build())
+    judge = Judge(material, linf=0.01, rows=8, seed=0)
+    judged = judge.judge(material.model)
+    blind = replace(judged, floor=np.zeros_like(judged.floor), linf=np.full_like(judged.linf, 0.5))
+    settled = judge.settle(material.model, blind)
+    assert (settled.floor >= judged.floor * (1 - 1e-6)).all()
+    assert (settled.linf <= judged.linf * (1 + 1e-6)).all()
+    assert judge.settle(material.model, settled) is settled
 
 
 def test_a_failing_write_leaves_the_old_file(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED
 if TYPE_CHECKING:
     from holdfast.app import Holdfast
     from holdfast.core.settings import Settings
-    from holdfast.harden import Hardened, Wish
+    from holdfast.harden import Hardened, Step, Wish
     from holdfast.harden.queries import HardeningView
 
 
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
 @click.option("--rows", type=click.IntRange(1, 100_000), default=200, show_default=True, help="Caught cases attacked.")
 @click.option(
     "--budget-s", type=click.FloatRange(1), default=600, show_default=True, help="End training after this long."
+)
+@click.option(
+    "--trials", type=click.IntRange(1, 1_000), default=36, show_default=True, help="Plans tried on training rows."
 )
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of everything random.")
 @click.option("--save", "save", type=click.Path(path_type=Path, dir_okay=False), help="The new version's file.")
@@ -91,7 +96,35 @@ def _wish(asked: dict[str, Any], settings: Settings) -> Wish:
 def _run(holdfast: Holdfast, subject: Any, wish: Wish, terminal: Terminal) -> Hardened:
     from holdfast.harden import run
 
-    return run(subject, wish, store=holdfast.store, key=holdfast.key, watch=lambda step: terminal.log(step.words))
+    with _Line(terminal) as line:
+        return run(subject, wish, store=holdfast.store, key=holdfast.key, watch=line)
+
+
+class _Line:
+    """What happens, on stderr: a line for each candidate, and on a terminal one that moves with the trials."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+
+    def __enter__(self) -> _Line:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self._clear()
+
+    def __call__(self, step: Step) -> None:
+        self._clear()
+        if not step.passing:
+            self._terminal.log(step.words)
+        elif self._terminal.animated:
+            sys.stderr.write(step.words[: shutil.get_terminal_size().columns - 1])
+            sys.stderr.flush()
+        else:
+            self._terminal.log(step.words, level=1)
+
+    def _clear(self) -> None:
+        if self._terminal.animated:
+            sys.stderr.write("\r\033[K")
 
 
 def _view(holdfast: Holdfast, made: Hardened) -> HardeningView:
@@ -105,7 +138,7 @@ def _draw(view: HardeningView, folder: Path, terminal: Terminal) -> None:
     from holdfast.cli.output import write_atomically
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, plot in zip(("boxes", "trade"), view.plots, strict=True):
+    for name, plot in zip(("boxes", "trade", "front"), view.plots, strict=True):
         path = folder / f"{view.run.model}-{name}.svg"
         write_atomically(path, plot.svg())
         terminal.log(f"wrote {path}")
@@ -137,20 +170,26 @@ def _text(made: Hardened, view: HardeningView) -> str:
 
 
 def _points(view: HardeningView) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    run = view.run
-    head = ("CANDIDATE", "RECIPE", "ROBUST RECALL", "PROVEN", "AUC LOST", "KEPT")
-    rows: list[tuple[str, ...]] = []
+    from holdfast.harden.queries import front
+
+    run, on_front = view.run, set(front(view.run))
+    boxes = [box.linf for box in run.before.boxes]
+    head = ("CANDIDATE", "RECIPE", "AUC", "LOST", "FLAGS", *(f"HOLDS {box:g}" for box in boxes), "PROVEN", "")
+    rows = []
     for point in run.points:
-        box = point.figures.at(run.linf)
-        word = "kept" if point.number == run.chosen else ("" if point.allowed else "costs too much")
-        figures = (f"{box.robust_recall:.3f}", f"{box.proven_recall:.3f}", f"{point.auc_loss:+.4f}")
-        rows.append((str(point.number), point.recipe, *figures, word))
+        one = point.figures
+        held = (f"{one.at(box).robust_recall:.3f}" for box in boxes)
+        figures = (f"{one.auc:.4f}", f"{point.auc_loss:+.4f}", f"{one.flag_rate:.4f}", *held)
+        words = ("kept", "costs too much", "front", "")
+        is_it = (point.number == run.chosen, not point.allowed, point.number in on_front, True)
+        word = next(word for word, true in zip(words, is_it, strict=True) if true)
+        rows.append((str(point.number), point.recipe, *figures, f"{one.at(run.linf).proven_recall:.3f}", word))
     return head, rows
 
 
 def _next(made: Hardened, terminal: Terminal) -> None:
     if not made.run.complete:
-        terminal.log("note: time was over before all candidates were tried; --budget-s gives more")
+        terminal.log("note: it ended before all candidates were tried; --budget-s gives more time")
     if made.path is not None:
         terminal.log(f"wrote {made.path} and {made.provenance}")
         terminal.log("next: name the new file under artifact: in holdfast.yaml, then holdfast gate")

@@ -23,9 +23,16 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 ENTRY_POINTS = "holdfast.recipes"
-OWN = tuple(f"holdfast.harden.recipes.{name}" for name in ("adversarial", "combined", "regularise"))
+OWN = tuple(
+    f"holdfast.harden.recipes.{name}"
+    for name in ("adversarial", "combined", "explore", "guard", "regularise", "rounds")
+)
 
 Params = Mapping[str, float | str]
+
+
+def _silent(words: str) -> None:
+    """Nobody waits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +54,16 @@ class Bench:
     """What the original's trees look like."""
     learner: Learner
     seed: int
+    order: tuple[int, ...] = ()
+    """The contract columns that the artifact reads, in its order."""
+    flag_rate: float = 0.5
+    """The share of training rows that the original decides as class 1, and every candidate will."""
+    may_cost: float = 0.01
+    """The AUC that may be lost."""
+    trials: int = 36
+    """How many plans a recipe that searches may try."""
+    tell: Callable[[str], None] = _silent
+    """Takes a few words about what is being tried, for whoever waits."""
 
 
 @dataclass(frozen=True, slots=True)

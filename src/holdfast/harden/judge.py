@@ -1,11 +1,12 @@
-"""The judge of candidates: held-out rows, the audit's own search, and its floor, which is a proof.
+"""The judge of candidates: held-out rows, the audit's own search, its floor, which is a proof, and the exact attack.
 
-Training knows none of the three. Per-row results are kept, so that the choice can be checked on other rows.
+Training sees no held-out row. The search judges all; where it leaves open whether a row holds, the exact attack settles
+it for the model before and for the one that is kept. Per-row results stay, so that a choice can be checked elsewhere.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,18 @@ from holdfast.core.errors import DataError
 from holdfast.core.formats.margins import scores
 from holdfast.core.formats.read import TreeModel
 from holdfast.harden.material import Material
+from holdfast.harden.scores import auc
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
 BOXES = (0.002, 0.005, 0.01, 0.02, 0.05)
+EXACT = "evasion.exact"
+SETTLED = 40
+"""Open rows that the exact attack is asked about, at most."""
+EXACT_BUDGET = Budget(nodes_per_row=3_000_000)
+"""A solver's node counts as many: seconds a row at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +57,7 @@ class Judge:
         self.boxes = tuple(sorted({*BOXES, linf}))
         self.labels = material.held_out_labels
         self.cases: Bools = material.held_out_labels == material.task.harm.from_class
-        self._material, self._rows, self._seed = material, rows, seed
+        self._material, self._linf, self._rows, self._seed = material, linf, rows, seed
 
     def judge(self, model: TreeModel) -> Judged:
         """Score, decide and attack the held-out rows. The rows attacked are those that the audit attacks."""
@@ -79,7 +86,25 @@ class Judge:
         chosen: Integers = places[np.sort(np.random.default_rng(self._seed).permutation(among_cases)[: self._rows])]
         return chosen
 
-    def _attack(self, target: TreeTarget, rows: Floats) -> tuple[Floats, Floats, Floats]:
+    def settle(self, model: TreeModel, judged: Judged) -> Judged:
+        """The same, with exact answers where it is open whether a row holds in the box wanted or one twice as wide."""
+        boxes = (self._linf, 2 * self._linf)
+        is_open = np.any([(judged.floor <= box) & (judged.linf > box) for box in boxes], axis=0)
+        places = np.flatnonzero(is_open)[:SETTLED]
+        if not places.size:
+            return judged
+        target = TreeTarget.of(model, self._material.contract, self._material.feature_map)
+        rows = self._material.held_out[judged.sample[places]]
+        found, proven, moved = self._attack(target, rows, EXACT, EXACT_BUDGET)
+        linf, floor, rows_moved = judged.linf.copy(), judged.floor.copy(), judged.moved.copy()
+        nearer = found < linf[places]
+        linf[places], floor[places] = np.minimum(linf[places], found), np.maximum(floor[places], proven)
+        rows_moved[places[nearer]] = moved[nearer]
+        return replace(judged, linf=linf, floor=floor, moved=rows_moved)
+
+    def _attack(
+        self, target: TreeTarget, rows: Floats, method: str = "evasion.search", budget: Budget | None = None
+    ) -> tuple[Floats, Floats, Floats]:
         if not len(rows):
             return np.zeros(0), np.zeros(0), rows
         material = self._material
@@ -88,10 +113,11 @@ class Judge:
             target,
             rows,
             goal=Goal.of(material.task),
-            budget=Budget(),
+            budget=budget or Budget(),
             contract=material.contract,
             scales=material.scales,
             seed=self._seed,
+            method=method,
         )
         return np.where(found.success & found.valid, found.linf, np.inf), found.floor, found.adversarial
 
@@ -122,15 +148,6 @@ def _scores(model: TreeModel, material: Material, X: Floats) -> Floats:
     """Probabilities of class 1 (n,). Libraries answer in float32; so do we, or ties would not be ties."""
     answers = scores(model.ensemble, material.feature_map.apply(X))[:, 1]
     return answers.astype(np.float32).astype(np.float64)
-
-
-def auc(labels: Floats, scores: Floats) -> float:
-    """Area under the ROC curve, ties counted half."""
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
-    positive = labels == 1
-    n, m = int(positive.sum()), int((~positive).sum())
-    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def _stays(distances: Floats, box: float) -> float:

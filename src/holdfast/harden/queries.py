@@ -42,6 +42,7 @@ class HardeningView:
             "auc_loss": None if after is None else before.auc - after.auc,
             "chosen_elsewhere": None if self.run.elsewhere is None else asdict(self.run.elsewhere),
             "chosen": self.run.chosen,
+            "front": list(front(self.run)),
             "points": [_point_json(point) for point in self.run.points],
             "made_from": dict(self.run.made_from),
             "ledger": [{"kind": kind, "leaf": leaf} for kind, leaf in self.ledger],
@@ -49,8 +50,8 @@ class HardeningView:
 
     @property
     def plots(self) -> tuple[Plot, ...]:
-        """Before and after over the boxes, and every candidate as cost against gain."""
-        return (boxes_plot(self.run), trade_plot(self.run))
+        """Before and after over the boxes, every candidate as cost against gain, and the front over the boxes."""
+        return (boxes_plot(self.run), trade_plot(self.run), front_plot(self.run))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,40 @@ def trade_plot(run: Hardening) -> Plot:
         "dots",
         (Series("candidates", points or ((0.0, 0.0),)),),
         limit=("before", run.before.at(run.linf).robust_recall),
+    )
+
+
+def front(run: Hardening) -> tuple[int, ...]:
+    """Numbers of candidates that no other beats in both AUC and robust recall, the most robust first."""
+    points = {point.number: (point.figures.at(run.linf).robust_recall, point.figures.auc) for point in run.points}
+    best = [
+        number
+        for number, mine in points.items()
+        if not any(one != mine and one[0] >= mine[0] and one[1] >= mine[1] for one in points.values())
+    ]
+    return tuple(sorted(best, key=lambda number: (-points[number][0], -points[number][1], number)))
+
+
+def front_plot(run: Hardening) -> Plot:
+    """Robust recall over the boxes of the model before and of candidates from end to end of the front."""
+    numbers = front(run)
+    shown = [numbers[place] for place in sorted({0, len(numbers) // 2, len(numbers) - 1})] if numbers else []
+    lines = [
+        Series(
+            f"{point.number}: {point.recipe}, AUC {point.figures.auc:.4f}, flags {point.figures.flag_rate:.3f}",
+            _line(point.figures, proven=False),
+        )
+        for number in shown
+        for point in run.points
+        if point.number == number
+    ]
+    return Plot(
+        f"The front of {run.model}: {len(numbers)} of {len(run.points)} candidates",
+        "no other candidate is better in both robust recall and AUC; shown are both ends and the middle",
+        "largest change, share of a column's range",
+        "share of cases",
+        "line",
+        (Series(f"before: AUC {run.before.auc:.4f}", _line(run.before, proven=False)), *lines),
     )
 
 

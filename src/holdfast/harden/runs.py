@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from holdfast.core.store import Store
     from holdfast.estate.manifest import Subject
 
-RECIPES_BY_DEFAULT = ("combined", "regularise", "adversarial")
+RECIPES_BY_DEFAULT = ("explore", "regularise", "adversarial")
 SAME_MARGIN = 1e-4
 """How far a library's log-odds and our reading of its file may lie apart."""
 
@@ -41,7 +41,8 @@ SAME_MARGIN = 1e-4
 class Wish:
     """What is asked of a run. `output` is where the new version goes; None: beside the old one.
 
-    `budget_s` ends training early; what was judged by then is chosen from. It never changes a finished candidate.
+    `budget_s` ends training early, as an interrupt does; what was judged by then is chosen from. Neither changes a
+    finished candidate. `trials` is how many plans a recipe that searches tries on training rows.
     """
 
     recipes: tuple[str, ...] = RECIPES_BY_DEFAULT
@@ -49,6 +50,7 @@ class Wish:
     linf: float = 0.005
     max_auc_loss: float = 0.01
     rows: int = 200
+    trials: int = 36
     budget_s: float | None = None
     output: Path | None = None
     in_place: bool = False
@@ -58,10 +60,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something worth a line: the model before (`point` None), or a candidate that was judged."""
+    """Something worth a line: the model before (`point` None), or a candidate that was judged.
+
+    What is `passing` is worth one only to somebody who watches.
+    """
 
     words: str
     point: HardeningPoint | None = None
+    passing: bool = False
 
 
 Watcher = Callable[[Step], None]
@@ -108,6 +114,7 @@ def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: W
     with tempfile.TemporaryDirectory(prefix="holdfast-harden-") as name:
         tried = _try(material, judge, wish, Path(name), watch)
     chosen = choose(tried.points, tried.figures, wish.linf)
+    _settle(judge, material, tried, chosen)
     artifact = None if chosen is None else tried.artifacts[chosen.number]
     made = Hardening(
         model=subject.model.name,
@@ -131,6 +138,16 @@ def run(subject: Subject, wish: Wish, *, store: Store, key: SigningKey, watch: W
     return _keep(made, artifact, output, wish, store, key)
 
 
+def _settle(judge: Judge, material: Material, tried: _Tried, chosen: HardeningPoint | None) -> None:
+    """What the search left open of the model before and of the kept one, settled by the exact attack."""
+    tried.before = judge.settle(material.model, tried.before)
+    tried.figures = judge.figures(tried.before)
+    if chosen is not None:
+        number = chosen.number
+        tried.judged[number] = judge.settle(read_buffer(tried.artifacts[number]), tried.judged[number])
+        tried.points[number] = replace(chosen, figures=judge.figures(tried.judged[number]))
+
+
 def _refuse_unknown(wish: Wish) -> None:
     RECIPES.load_named(wish.plugins)
     for name in wish.recipes:
@@ -141,19 +158,33 @@ def _try(material: Material, judge: Judge, wish: Wish, folder: Path, watch: Watc
     """Judge the model as it is while the training process starts, then each candidate while the next is trained."""
     deadline = None if wish.budget_s is None else time.monotonic() + wish.budget_s
     job = _job(material, judge.train_flag_rate(material.model), wish)
-    with Trainer(folder, job, material.train, material.train_labels) as trainer:
+    tell = _passing(watch)
+    with Trainer(folder, job, material.train, material.train_labels, tell) as trainer:
         before = judge.judge(material.model)
         tried = _Tried(before, judge.figures(before))
         watch(Step(_before(tried, wish)))
-        for made in trainer.candidates(deadline):
-            artifact = (folder / made.artifact).read_bytes()
-            judged = _judged(material, judge, artifact, folder / made.margins)
-            figures, number = judge.figures(judged), len(tried.points)
-            point = point_of(number, made.recipe, dict(made.params), figures, tried.figures, wish.max_auc_loss)
-            tried.add(point, judged, artifact)
-            watch(Step(_words(made, point, wish), point))
-        tried.complete = trainer.complete
+        try:
+            for made in trainer.candidates(deadline):
+                watch(_try_one(made, material, judge, wish, folder, tried))
+            tried.complete = trainer.complete
+        except KeyboardInterrupt:
+            if not tried.points:
+                raise
+            watch(Step(f"interrupted: choosing from {len(tried.points)} candidates judged so far"))
     return tried
+
+
+def _passing(watch: Watcher) -> Callable[[str], None]:
+    return lambda words: watch(Step(words, passing=True))
+
+
+def _try_one(made: Made, material: Material, judge: Judge, wish: Wish, folder: Path, tried: _Tried) -> Step:
+    artifact = (folder / made.artifact).read_bytes()
+    judged = _judged(material, judge, artifact, folder / made.margins)
+    figures, number = judge.figures(judged), len(tried.points)
+    point = point_of(number, made.recipe, dict(made.params), figures, tried.figures, wish.max_auc_loss)
+    tried.add(point, judged, artifact)
+    return Step(_words(made, point, wish), point)
 
 
 def _job(material: Material, flag_rate: float, wish: Wish) -> Job:
@@ -171,6 +202,8 @@ def _job(material: Material, flag_rate: float, wish: Wish) -> Job:
         scales=tuple(float(scale) for scale in material.scales),
         seed=wish.seed,
         plugins=wish.plugins,
+        may_cost=wish.max_auc_loss,
+        trials=wish.trials,
     )
 
 

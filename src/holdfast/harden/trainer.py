@@ -7,7 +7,7 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.errors import PrerequisiteError, TargetError
-from holdfast.harden.worker import Job, Made, write_job
+from holdfast.harden.worker import Answer, Job, Made, write_job
 
 Floats = NDArray[np.float64]
 LOG = "training.log"
@@ -26,8 +26,11 @@ MAX_LINE_BYTES = 1 << 20
 class Trainer:
     """One training process in one private folder. A context manager: leaving it ends the process."""
 
-    def __init__(self, folder: Path, job: Job, X: Floats, labels: Floats) -> None:
+    def __init__(
+        self, folder: Path, job: Job, X: Floats, labels: Floats, tell: Callable[[str], None] = lambda _: None
+    ) -> None:
         self.folder = folder
+        self._tell = tell
         self.complete = False
         write_job(folder, job, X, labels)
         with (folder / LOG).open("wb") as log:
@@ -58,7 +61,11 @@ class Trainer:
         Raises PrerequisiteError where the library is missing (HF-HRD-005), TargetError where training failed (-006).
         """
         while (line := self._line(deadline)) is not None:
-            yield msgspec.json.decode(line, type=Made)
+            answer = msgspec.json.decode(line, type=Answer)
+            if answer.made is not None:
+                yield answer.made
+            else:
+                self._tell(answer.words)
         if deadline is not None and self._process.poll() is None and time.monotonic() >= deadline:
             return
         if self._process.wait() != 0:

@@ -11,7 +11,7 @@ import math
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from holdfast.core.contract import Contract
 from holdfast.core.learn.interface import Fitted, Growth
 from holdfast.harden.interface import RECIPES, Bench, Draft
+from holdfast.harden.scores import level_for
 
 Floats = NDArray[np.float64]
 JOB = "job.json"
@@ -50,6 +51,8 @@ class Job:
     scales: tuple[float, ...]
     seed: int
     plugins: tuple[str, ...] = ()
+    may_cost: float = 0.01
+    trials: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,14 @@ class Made:
     margins: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A line of the process: a candidate, or words about what is being tried."""
+
+    made: Made | None = None
+    words: str = ""
+
+
 def write_job(folder: Path, job: Job, X: Floats, labels: Floats) -> None:
     """Put everything the process needs into its folder."""
     (folder / JOB).write_bytes(msgspec.json.encode(job))
@@ -69,11 +80,11 @@ def write_job(folder: Path, job: Job, X: Floats, labels: Floats) -> None:
     np.save(folder / LABELS, labels, allow_pickle=False)
 
 
-def make(folder: Path) -> Iterator[Made]:
+def make(folder: Path, tell: Callable[[str], None] = lambda _: None) -> Iterator[Made]:
     """Train candidates, recipes taking turns, and give each with the flag rate of the original."""
     job = _job(folder)
     RECIPES.load_named(job.plugins)
-    bench = _bench(folder, job)
+    bench = _bench(folder, job, tell)
     for number, (name, draft) in enumerate(_in_turn(bench, job.recipes)):
         fitted = at_flag_rate(draft.fitted, bench.X, job.flag_rate, job.cut)
         artifact, margins = f"candidate-{number}", f"margins-{number}.npy"
@@ -86,7 +97,7 @@ def _job(folder: Path) -> Job:
     return msgspec.json.decode((folder / JOB).read_bytes(), type=Job)
 
 
-def _bench(folder: Path, job: Job) -> Bench:
+def _bench(folder: Path, job: Job, tell: Callable[[str], None]) -> Bench:
     from holdfast.core.learn.learners import learner_of
 
     return Bench(
@@ -99,6 +110,11 @@ def _bench(folder: Path, job: Job) -> Bench:
         original=job.original,
         learner=learner_of(job.source, job.order, job.names),
         seed=job.seed,
+        order=job.order,
+        flag_rate=job.flag_rate,
+        may_cost=job.may_cost,
+        trials=job.trials,
+        tell=tell,
     )
 
 
@@ -116,17 +132,7 @@ def _in_turn(bench: Bench, recipes: tuple[str, ...]) -> Iterator[tuple[str, Draf
 
 def at_flag_rate(fitted: Fitted, X: Floats, rate: float, cut: float) -> Fitted:
     """The model shifted so that the share `rate` of rows (n, d) has a probability of at least `cut`."""
-    ranked = np.sort(fitted.margins(X))[::-1]
-    return fitted.shifted(math.log(cut / (1 - cut)) - boundary(ranked, rate))
-
-
-def boundary(ranked: Floats, rate: float) -> float:
-    """A value between two of the falling `ranked` margins that leaves about the share `rate` above it."""
-    gaps = np.flatnonzero(np.diff(ranked) < 0)
-    if not gaps.size:
-        return float(ranked[0]) - 1.0
-    place = gaps[np.abs(gaps + 1 - rate * ranked.size).argmin()]
-    return float((ranked[place] + ranked[place + 1]) / 2)
+    return fitted.shifted(math.log(cut / (1 - cut)) - level_for(fitted.margins(X), rate))
 
 
 def _answer(out: IO[bytes], value: Any) -> None:
@@ -143,8 +149,8 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.modules.update(dict.fromkeys(COMPANIONS))  # type: ignore[arg-type]
-    for made in make(folder):
-        _answer(answers, made)
+    for made in make(folder, lambda words: _answer(answers, Answer(words=words))):
+        _answer(answers, Answer(made))
 
 
 if __name__ == "__main__":
