@@ -54,9 +54,10 @@ def test_without_a_name_an_open_folder_is_passed_by(tmp_path: Path, monkeypatch:
 def test_a_changed_kernel_gets_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "one.py").write_text("x = 1\n")
     monkeypatch.setattr(jit, "__file__", str(tmp_path / "jit.py"))
-    before = jit._digest()
+    monkeypatch.setenv(jit.CACHE_VARIABLE, str(tmp_path / "kernels"))
+    before = jit.cache_folder()
     (tmp_path / "one.py").write_text("x = 2\n")
-    assert jit._digest() != before
+    assert jit.cache_folder() != before
 
 
 def test_kernels_are_kept_in_the_private_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 
 from holdfast.core.domain import Fact
 from holdfast.core.formats.buffers import Window
-from holdfast.core.formats.pickle import read_pickles
+from holdfast.core.formats.pickle import read_facts
 from holdfast.core.formats.sniff import compression_of
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -21,7 +21,7 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
 
         unpack(inspector, window, seen, depth, kind)
         return
-    reading = read_pickles(window.data, window.start, window.end, inspector.meter)
+    reading = read_facts(window.data, window.start, window.end, inspector.meter)
     seen.facts += [moved(fact, -window.start) for fact in reading.facts]
     seen.parsed, seen.skipped, seen.unread = reading.parsed, reading.skipped, reading.unread
     read_enclosed(inspector, seen, reading.enclosed, depth)

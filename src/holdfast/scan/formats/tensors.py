@@ -11,7 +11,7 @@ import re
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window
-from holdfast.core.formats.pickle import read_pickles
+from holdfast.core.formats.pickle import read_facts
 from holdfast.core.formats.sniff import MAX_HEADER
 from holdfast.scan.formats.pickles import moved
 from holdfast.scan.formats.signs import read_signs
@@ -93,7 +93,7 @@ def _item_bytes(kind: object) -> int | None:
 
 
 def _read_objects(inspector: Inspector, window: Window, seen: Seen, start: int) -> None:
-    reading = read_pickles(window.data, window.start + start, window.end, inspector.meter)
+    reading = read_facts(window.data, window.start + start, window.end, inspector.meter)
     seen.facts += [moved(fact, -window.start) for fact in reading.facts]
     seen.parsed += reading.parsed
     seen.skipped, seen.unread = reading.skipped, reading.unread

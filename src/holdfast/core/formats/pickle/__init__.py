@@ -16,7 +16,7 @@ from holdfast.core.formats.pickle.graph import (
     Value,
 )
 from holdfast.core.formats.pickle.machine import Meter
-from holdfast.core.formats.pickle.reading import Reading, Stream, children, read_one, read_pickles
+from holdfast.core.formats.pickle.reading import Reading, Stream, children, read_facts, read_one, read_pickles
 
 __all__ = [
     "Array",
@@ -41,6 +41,7 @@ __all__ = [
     "children",
     "load",
     "raw_bytes",
+    "read_facts",
     "read_one",
     "read_pickles",
 ]

@@ -7,7 +7,19 @@ from typing import Final
 
 from holdfast.core.formats.buffers import Buffer, Window
 from holdfast.core.formats.pickle.facts import Kind, Notes
-from holdfast.core.formats.pickle.graph import NEW, Dict, Global, Object, Opaque, Persistent, Set, Span, Value
+from holdfast.core.formats.pickle.graph import (
+    NEW,
+    Dict,
+    GaveUp,
+    Global,
+    Lump,
+    Object,
+    Opaque,
+    Persistent,
+    Set,
+    Span,
+    Value,
+)
 
 MAX_ARGUMENTS: Final = 1_000
 UFUNC_RECONSTRUCT: Final = ("numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct")
@@ -95,13 +107,15 @@ def _items(args: Value) -> list[Value]:
 
 
 def arguments(args: Value) -> Iterator[str]:
-    """The names handed to a call, also inside containers; what a higher-order function could call."""
+    """The names handed to a call, also inside containers; what a higher-order function could call. Raises GaveUp."""
     pending, seen = [args], 0
     while pending and seen < MAX_ARGUMENTS:
         value = pending.pop()
         seen += 1
         if isinstance(value, Global):
             yield value.path
+        elif isinstance(value, Lump):
+            raise GaveUp
         elif isinstance(value, tuple | list):
             pending.extend(value[: MAX_ARGUMENTS - seen])
         elif isinstance(value, Dict):

@@ -66,6 +66,15 @@ class Notes:
         """Every file within, in order."""
         return tuple(content for content, _ in self._enclosed.values())
 
+    def enclosed_count(self) -> int:
+        """Number of files within so far."""
+        return len(self._enclosed)
+
+    def forget_enclosed(self, count: int) -> None:
+        """Keep the first `count` files within: a stream is followed again, and facts state themselves only once."""
+        while len(self._enclosed) > count:
+            self._enclosed.popitem()
+
     def has_import(self, names: Container[str]) -> bool:
         """Whether one of `names` was imported."""
         return any(kind == Kind.IMPORT and name in names for kind, name, _ in self._facts)

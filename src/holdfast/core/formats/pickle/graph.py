@@ -155,3 +155,19 @@ class Opaque:
 
     why: str
     offset: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lump:
+    """`count` values of plain data side by side that a machine asked for facts alone has stepped over.
+
+    `even` and `odd` say whether the values at those places are all text, numbers, bytes or None. No reader meets one.
+    """
+
+    count: int
+    even: bool
+    odd: bool
+
+
+class GaveUp(Exception):  # noqa: N818 - no error: the stream is followed another way
+    """The machine cannot tell, or not soon; one that looks at every value can."""

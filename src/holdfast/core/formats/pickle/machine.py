@@ -8,6 +8,7 @@ takes a stream for harmless because it could not follow it. Iterative; memory is
 from __future__ import annotations
 
 import _compat_pickle
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,7 +16,20 @@ from typing import Any, Final
 from holdfast.core.formats.buffers import Buffer, Fault
 from holdfast.core.formats.pickle.calls import arguments, describe, resolve
 from holdfast.core.formats.pickle.facts import Kind, Notes
-from holdfast.core.formats.pickle.graph import CALL, NEW, Dict, Global, Object, Opaque, Persistent, Set, Span, Value
+from holdfast.core.formats.pickle.graph import (
+    CALL,
+    NEW,
+    Dict,
+    GaveUp,
+    Global,
+    Lump,
+    Object,
+    Opaque,
+    Persistent,
+    Set,
+    Span,
+    Value,
+)
 from holdfast.core.formats.pickle.opcodes import READERS, Op, Reader
 from holdfast.core.formats.pickle.raw_arrays import WRAPPERS, read_raw_array
 
@@ -49,16 +63,44 @@ class Machine:
         self.states: list[tuple[Value, int]] = []
         self.container_reads = 0
         self.inner = inner
+        self.table = _TABLE
 
     def run(self) -> Value:
         """Follow the stream to STOP and give its value. Raises Fault where it cannot be followed."""
-        data, end, left = self.data, self.end, self.meter.opcodes
         try:
-            while True:
+            value = self._to_stop()
+        except Fault:
+            self._check_states()
+            raise
+        self._check_states()
+        return value
+
+    def _to_stop(self) -> Value:
+        try:
+            while not self._follow(self.stretch()):
+                pass
+            return self.pop_value()
+        except IndexError:
+            raise Fault("malformed", "takes a value from an empty stack", self.at) from None
+
+    def stretch(self) -> int:
+        """How many instructions to follow before this is asked again."""
+        return sys.maxsize
+
+    def to_walk(self, value: Value) -> Value:
+        """The value of `run`, for who looks at all of it."""
+        return value
+
+    def _follow(self, stretch: int) -> bool:
+        """Follow at most `stretch` instructions; whether the last one was STOP."""
+        data, end, table, left = self.data, self.end, self.table, self.meter.opcodes
+        last = left - stretch
+        try:
+            while left > last:
                 at = self.at = self.pos
                 if at >= end:
                     raise Fault("truncated", "the stream ends without STOP", at)
-                entry = _TABLE[data[at]]
+                entry = table[data[at]]
                 if entry is None:
                     raise Fault("malformed", f"unknown instruction 0x{data[at]:02x}", at)
                 read, act = entry
@@ -68,18 +110,16 @@ class Machine:
                 if read is None:
                     self.pos = at + 1
                     if act is None:
-                        return self.stack.pop()
+                        return True
                     act(self, None)
                 else:
                     argument, self.pos = read(data, at + 1, end)
                     if at < self.frame_end < self.pos:
                         self._across_frames()
                     act(self, argument)
-        except IndexError:
-            raise Fault("malformed", "takes a value from an empty stack", self.at) from None
+            return False
         finally:
             self.meter.opcodes = left
-            self._check_states()
 
     def push(self, value: Value) -> None:
         if isinstance(value, Span):
@@ -98,7 +138,7 @@ class Machine:
         for state, offset in self.states:
             for key, _ in state.pairs:
                 if not isinstance(key, str):
-                    if not isinstance(key, int | float | bytes | None):
+                    if not isinstance(key, int | float | bytes | Lump | None):
                         self.notes.add(Kind.COMPUTED_STATE, describe(key), offset)
                 elif key.startswith("__") and key.endswith("__"):
                     self.notes.add(Kind.DUNDER_STATE, key, offset)
@@ -124,15 +164,27 @@ class Machine:
     def drop_to_mark(self, _: None) -> None:
         self.pop_mark()
 
+    def pop_value(self) -> Value:
+        """The top value, which somebody will look at."""
+        return self.stack.pop()
+
+    def top(self) -> Value:
+        """The top value, which somebody will look at, left where it is."""
+        return self.stack[-1]
+
     def duplicate(self, _: None) -> None:
-        self.stack.append(self.stack[-1])
+        self.stack.append(self.top())
+
+    def memo_size(self) -> int:
+        """Number of memo entries."""
+        return len(self.memo)
 
     def put(self, index: int) -> None:
         if index < 0:
             raise Fault("malformed", "a negative memo index", self.at)
-        if index > MEMO_GAP and index > 4 * len(self.memo):
+        if index > MEMO_GAP and index > 4 * self.memo_size():
             self.notes.add(Kind.MEMO_GAP, str(index), self.at)
-        self.memo[index] = self.stack[-1]
+        self.memo[index] = self.top()
 
     def memoize(self, _: None) -> None:
         self.memo[len(self.memo)] = self.stack[-1]
@@ -190,18 +242,21 @@ class Machine:
 
     def _pairs(self, items: list[Value]) -> list[tuple[Value, Value]]:
         if len(items) % 2:
-            raise Fault("malformed", "a dictionary with a key that has no value", self.at)
+            raise self._odd()
         return list(zip(items[::2], items[1::2], strict=True))
 
+    def _odd(self) -> Fault:
+        return Fault("malformed", "a dictionary with a key that has no value", self.at)
+
     def append(self, _: None) -> None:
-        item = self.stack.pop()
+        item = self.pop_value()
         self._extend([item])
 
     def appends(self, _: None) -> None:
         self._extend(self.pop_mark())
 
     def _extend(self, items: list[Value]) -> None:
-        target = self.stack[-1]
+        target = self.top()
         if isinstance(target, list):
             target.extend(items)
         elif isinstance(target, Object):
@@ -210,7 +265,7 @@ class Machine:
             self._change(target, "appends to")
 
     def add_items(self, _: None) -> None:
-        items, target = self.pop_mark(), self.stack[-1]
+        items, target = self.pop_mark(), self.top()
         if (isinstance(target, Set) and not target.frozen) or isinstance(target, Object):
             target.items.extend(items)
         else:
@@ -224,7 +279,7 @@ class Machine:
         self._set(self._pairs(self.pop_mark()))
 
     def _set(self, pairs: list[tuple[Value, Value]]) -> None:
-        target = self.stack[-1]
+        target = self.top()
         if isinstance(target, Dict | Object):
             target.pairs.extend(pairs)
         else:
@@ -291,7 +346,7 @@ class Machine:
         self.stack.append(resolve(made, self.notes, self.data))
 
     def build(self, _: None) -> None:
-        state, target = self.stack.pop(), self.stack[-1]
+        state, target = self.pop_value(), self.top()
         if not isinstance(target, Object):
             self._change(target, "sets attributes of")
             return
@@ -306,7 +361,7 @@ class Machine:
         self.stack.append(Persistent(name, self.at))
 
     def persistent(self, _: None) -> None:
-        identity = self.stack.pop()
+        identity = self.pop_value()
         self.notes.add(Kind.PERSISTENT_ID, _storage(identity) or describe(identity), self.at)
         self.stack.append(Persistent(identity, self.at))
 
@@ -321,6 +376,20 @@ class Machine:
     def read_only(self, _: None) -> None:
         if not self.stack:
             raise IndexError
+
+
+class Impatient(Machine):
+    """A machine that gives up after `patience` instructions. Raises GaveUp."""
+
+    def __init__(self, patience: int, data: Buffer, start: int, end: int, notes: Notes, meter: Meter) -> None:
+        super().__init__(data, start, end, notes, meter)
+        self._last = meter.opcodes - patience
+
+    def stretch(self) -> int:
+        """All there is, once."""
+        if self.meter.opcodes <= self._last:
+            raise GaveUp
+        return self.meter.opcodes - self._last
 
 
 def _modern(module: str, name: str) -> tuple[str, str]:
@@ -402,6 +471,17 @@ _ACTIONS: Final[dict[Op, Callable[[Machine, Any], None]]] = {
     Op.READONLY_BUFFER: Machine.read_only,
 }
 
-_TABLE: Final[list[tuple[Reader | None, Callable[[Machine, Any], None] | None] | None]] = [None] * 256
-for _op in Op:
-    _TABLE[_op] = (READERS.get(_op), _ACTIONS.get(_op))
+Table = list[tuple[Reader | None, Callable[[Any, Any], None] | None] | None]
+
+
+def table(machine: type[Machine]) -> Table:
+    """By instruction code, how its argument is read and which of the machine's own methods acts on it."""
+    entries: Table = [None] * 256
+    for op in Op:
+        action = _ACTIONS.get(op)
+        own = None if action is None else getattr(machine, action.__name__, action)
+        entries[op] = (READERS.get(op), own)
+    return entries
+
+
+_TABLE: Final = table(Machine)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import Final
 
 from holdfast.core.domain import Fact
 from holdfast.core.formats.buffers import Buffer, Fault, Window
 from holdfast.core.formats.pickle.calls import NAME_MAKERS
 from holdfast.core.formats.pickle.facts import Kind, Notes
-from holdfast.core.formats.pickle.graph import Array, Dict, Global, Object, Persistent, Set, Value
-from holdfast.core.formats.pickle.machine import Machine, Meter
+from holdfast.core.formats.pickle.graph import Array, Dict, GaveUp, Global, Object, Persistent, Set, Value
+from holdfast.core.formats.pickle.machine import Impatient, Machine, Meter
 
 MAX_STREAMS: Final = 100_000
 MAX_EXPANSION: Final = 1_000_000_000
 """Values a shared structure may unfold to when something walks it as a tree."""
 MANY_READS: Final = 16
 """Below so many memo reads of containers no structure can unfold beyond MAX_EXPANSION."""
+PATIENCE: Final = 60_000
+"""Instructions after which following step by step takes longer than loading what compiles."""
+
+Follow = Callable[[Buffer, int, int, Notes, Meter], "tuple[Stream, int]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +63,18 @@ def read_pickles(data: Buffer, start: int = 0, end: int | None = None, meter: Me
     `data` is bytes or an mmap. A stream that cannot be followed ends the reading: its fact is `truncated`,
     `malformed` or `budget` for the first one, `trailing-bytes` behind a whole one.
     """
-    reader = _Reader(data, len(data) if end is None else end, meter or Meter())
-    return reader.read(start)
+    return _Reader(data, len(data) if end is None else end, meter or Meter(), read_one).read(start)
+
+
+def read_facts(
+    data: Buffer, start: int = 0, end: int | None = None, meter: Meter | None = None, *, patience: int = PATIENCE
+) -> Reading:
+    """As `read_pickles`, for who wants no values: where numba is, compiled code follows what is plain data.
+
+    Only for streams of more than `patience` instructions that pays; values of streams mean nothing.
+    """
+    follow = partial(_read_facts_of_one, patience=patience)
+    return _Reader(data, len(data) if end is None else end, meter or Meter(), follow).read(start)
 
 
 def read_one(data: Buffer, start: int, end: int, notes: Notes, meter: Meter) -> tuple[Stream, int]:
@@ -66,15 +82,45 @@ def read_one(data: Buffer, start: int, end: int, notes: Notes, meter: Meter) -> 
 
     Raises Fault where it cannot be followed; what it did until then is in `notes`.
     """
-    machine = Machine(data, start, end, notes, meter)
+    return _followed(Machine(data, start, end, notes, meter))
+
+
+def _followed(machine: Machine) -> tuple[Stream, int]:
+    start = machine.pos
     value = machine.run()
-    _look_back(machine, value, start)
+    if _is_walked(machine):
+        _look_back(machine.notes, machine.to_walk(value), start)
     return Stream(value, start, machine.pos, machine.protocol), machine.skipped
 
 
+def _read_facts_of_one(
+    data: Buffer, start: int, end: int, notes: Notes, meter: Meter, *, patience: int
+) -> tuple[Stream, int]:
+    """As `read_one`: begun step by step, begun again in strides where it is long, and without where they fail."""
+    before = (meter.opcodes, meter.nested, notes.enclosed_count())
+    for machine in (partial(Impatient, patience), _in_strides()):
+        try:
+            if machine is not None:
+                return _followed(machine(data, start, end, notes, meter))
+        except GaveUp:
+            meter.opcodes, meter.nested, enclosed = before
+            # Facts state themselves once, however often the stream is followed; files within do not.
+            notes.forget_enclosed(enclosed)
+    return read_one(data, start, end, notes, meter)
+
+
+@cache
+def _in_strides() -> type[Machine] | None:
+    try:
+        from holdfast.core.formats.pickle.lumps import LumpMachine
+    except ImportError:
+        return None
+    return LumpMachine
+
+
 class _Reader:
-    def __init__(self, data: Buffer, end: int, meter: Meter) -> None:
-        self.data, self.end, self.meter = data, end, meter
+    def __init__(self, data: Buffer, end: int, meter: Meter, follow: Follow) -> None:
+        self.data, self.end, self.meter, self.follow = data, end, meter, follow
         self.notes = Notes()
         self.streams: list[Stream] = []
         self.skipped = 0
@@ -94,7 +140,7 @@ class _Reader:
         try:
             if len(self.streams) >= MAX_STREAMS:
                 raise Fault("budget", f"more than {MAX_STREAMS:,} streams", pos)
-            stream, skipped = read_one(self.data, pos, self.end, self.notes, self.meter)
+            stream, skipped = self.follow(self.data, pos, self.end, self.notes, self.meter)
         except Fault as fault:
             self._unreadable(fault, pos)
             return False
@@ -110,15 +156,17 @@ class _Reader:
         self.notes.add(Kind(fault.kind), fault.why, fault.offset)
 
 
-def _look_back(machine: Machine, value: Value, start: int) -> None:
+def _is_walked(machine: Machine) -> bool:
+    return machine.container_reads >= MANY_READS or machine.notes.has_import(NAME_MAKERS)
+
+
+def _look_back(notes: Notes, value: Value, start: int) -> None:
     """What shows only in the finished graph: name makers kept for later, structures that unfold without end."""
-    makers = machine.notes.has_import(NAME_MAKERS)
-    if makers or machine.container_reads >= MANY_READS:
-        weight, kept = _survey(value)
-        if weight > MAX_EXPANSION:
-            machine.notes.add(Kind.EXPANSION, f"{weight:.1e} values when walked as a tree", start)
-        for name in kept:
-            machine.notes.add(Kind.COMPUTED_NAME, f"{name.path} kept for later", name.offset)
+    weight, kept = _survey(value)
+    if weight > MAX_EXPANSION:
+        notes.add(Kind.EXPANSION, f"{weight:.1e} values when walked as a tree", start)
+    for name in kept:
+        notes.add(Kind.COMPUTED_NAME, f"{name.path} kept for later", name.offset)
 
 
 def children(value: Value) -> list[Value]:
