@@ -8,17 +8,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from holdfast.attack.blackbox.target import BlackBox
     from holdfast.attack.interface import Budget, EvasionResult, Goal
+    from holdfast.attack.nets.target import NetTarget
     from holdfast.attack.run import attack, proven_share, robust_share
     from holdfast.attack.target import TreeTarget
     from holdfast.attack.warm import warm_up
 
-__all__ = ["Budget", "EvasionResult", "Goal", "TreeTarget", "attack", "proven_share", "robust_share", "warm_up"]
+__all__ = [
+    "BlackBox",
+    "Budget",
+    "EvasionResult",
+    "Goal",
+    "NetTarget",
+    "TreeTarget",
+    "attack",
+    "proven_share",
+    "robust_share",
+    "warm_up",
+]
 
 _HOMES = {
+    "BlackBox": "blackbox.target",
     "Budget": "interface",
     "EvasionResult": "interface",
     "Goal": "interface",
+    "NetTarget": "nets.target",
     "TreeTarget": "target",
     "attack": "run",
     "proven_share": "run",

@@ -28,7 +28,14 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "holdfast.attacks"
 PROVEN_WITHIN = 1e-6
 """Relative difference of distance and floor below which an answer is final: solvers work in floating point."""
-OWN = ("holdfast.attack.evasion.search", "holdfast.attack.evasion.exact.exact", "holdfast.attack.blackbox.attacks")
+OWN = (
+    "holdfast.attack.evasion.search",
+    "holdfast.attack.evasion.exact.exact",
+    "holdfast.attack.blackbox.attacks",
+    "holdfast.attack.nets.capgd",
+    "holdfast.attack.nets.population",
+    "holdfast.attack.nets.ensemble",
+)
 
 
 class Norm(StrEnum):

@@ -109,8 +109,16 @@ def _gradient(contract: Contract, row: Row, X: Floats, was: Floats) -> Floats:
     slope = np.zeros_like(X)
     for term in row.terms:
         _add_slopes(slope, term, X, was, np.ones(len(X)))
+    return through_derived(contract, slope, X)
+
+
+def through_derived(contract: Contract, slope: Floats, X: Floats) -> Floats:
+    """Slopes (n, d) of anything with each column, those with derived columns followed back to their sources, in place.
+
+    Derived columns are left with 0. Where a derivation divides by zero slopes are NaN or infinite.
+    """
     for derived in reversed(contract.derived):
-        _follow(slope, derived, X, was)
+        _follow(slope, derived, X, X)
     return slope
 
 
