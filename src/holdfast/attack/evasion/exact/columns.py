@@ -55,11 +55,15 @@ class Value:
 
 
 class Columns:
-    """The columns of a box in a program, their distances in shares of `radius` (squared for L2)."""
+    """The columns of a box in a program; `radius` bounds the distance (squared for L2).
 
-    def __init__(self, box: Box, program: Program, norm: Norm, radius: float, read: frozenset[int]) -> None:
+    A column with a variable of its own keeps `margin` of its range away from the edges of bins.
+    """
+
+    def __init__(self, box: Box, program: Program, norm: Norm, radius: float, margin: float) -> None:
         self.box, self.program, self.norm, self.radius = box, program, norm, radius
-        self.read, self.spans = read, Spans.of(box.place, norm, radius)
+        self.margin, self.spans = margin, Spans.of(box.place, norm, radius)
+        self.read = _read(box.place.ground)
         self.ground: Ground = box.place.ground
         self.segments: dict[int, Segments] = {}
         self._values: dict[int, Value | None] = {}
@@ -132,12 +136,22 @@ class Columns:
         low, high = np.maximum(low, self.spans.low[column]), np.minimum(high, self.spans.high[column])
         if np.isnan(was) or np.isnan(low).any() or np.isnan(high).any():
             return None
-        if ground.integer[column]:
+        steps = bool(ground.integer[column]) or self._counts(column)
+        if steps:
             low, high = np.ceil(low - 1e-9), np.floor(high + 1e-9)
-        whole = bool(ground.integer[column] or (ground.category[column] and (low == np.rint(low)).all()))
+        whole = steps or bool(ground.category[column] and (low == np.rint(low)).all())
         if (low == high).all():
             return Value(runs.affine(low), float(low.min()), float(low.max()), whole, False)
         return self._variable(column, low, high, whole)
+
+    def _counts(self, column: int) -> bool:
+        """Whether a derived column is a sum of integers."""
+        terms = [term for derived in self.ground.contract.derived if derived.column == column for term in derived.terms]
+        return bool(terms) and all(
+            term.coefficient == round(term.coefficient)
+            and all(f.power > 0 and (self.ground.integer[f.column] or self._counts(f.column)) for f in term.factors)
+            for term in terms
+        )
 
     def _variable(self, column: int, low: Floats, high: Floats, whole: bool) -> Value | None:
         """A variable: the move, in a unit of the size of the box."""
@@ -146,8 +160,20 @@ class Columns:
         if not np.isfinite(least + most):
             return None
         unit = 1.0 if whole else max(most - was, was - least, 1e-12)
+        room = 0.0 if whole else np.minimum(self.margin * unit, (high - low) / 2)
+        low, high = low + room, high - room
         at = self.program.variable((least - was) / unit, (most - was) / unit, whole=whole)
         move = Affine(0.0, ((at, 1.0),))
         self.program.row(move + runs.affine((low - was) / unit) * -1.0, 0.0, np.inf)
         self.program.row(move + runs.affine((high - was) / unit) * -1.0, -np.inf, 0.0)
         return Value(Affine(was, ((at, unit),)), least, most, whole, True)
+
+
+def _read(ground: Ground) -> frozenset[int]:
+    """Columns whose value, not only their bin, matters: those that relations, groups and derived columns read."""
+    contract = ground.contract
+    rows = [row for item in contract.constraints for row in (*item.guard, *item.rows)]
+    read = {column for row in rows for column in row.columns}
+    for derived in contract.derived:
+        read |= {derived.column, *(f.column for term in derived.terms for f in term.factors)}
+    return frozenset(read | {column for group in contract.groups for column in group})

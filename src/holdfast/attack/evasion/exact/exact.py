@@ -119,7 +119,7 @@ class Closing:
         """Solve in ever smaller boxes until nothing is left below the move found, or nothing changes."""
         for _ in range(ROUNDS):
             before = self.answer.distance
-            self._solve(-self.ground.aim.guard)
+            self._solve()
             if self.answer.closed or self.answer.distance >= before:
                 break
 
@@ -133,24 +133,32 @@ class Closing:
             return size
         tolls = self.ground.toll(self.norm, self.place.far, self.ground.column)
         most = np.zeros(self.ground.grid.size.size)
-        np.maximum.at(most, self.ground.column, np.where(box.open, tolls, 0.0))
+        np.maximum.at(most, self.ground.column, np.where(box.open & np.isfinite(tolls), tolls, 0.0))
         return float(most.max() if self.norm is Norm.LINF else most.sum()) or 1.0
 
-    def _solve(self, lead: float) -> None:
+    def _solve(self) -> None:
         size = self._size()
         box = Box.of(self.place, within(self.place, nearer(self.place, self.norm, size)))
         radius = self._radius(box, size)
-        formula = Formula.of(box, self.norm, radius, lead)
+        formula = Formula.of(box, self.norm, radius, -self.ground.aim.guard)
         if formula is None:
             self.answer.limited = True
             return
-        if math.isfinite(size):
+        if math.isfinite(size) and not self._strict(formula):
             formula.program.row(formula.aim, -np.inf, self._below())
-        solved = formula.solve(nodes=max(1, self.budget.nodes_per_row // NODE), seconds=self._seconds())
+        solved = formula.solve(nodes=self._nodes, seconds=self._seconds())
         self.answer.left_out |= set(formula.left_out)
         self._take(formula, solved, radius)
-        if solved.solution is not None and lead <= 0:
-            self._candidate(formula, solved.solution, lead)
+        if solved.solution is not None:
+            self._candidate(formula, solved.solution)
+
+    def _strict(self, formula: Formula) -> bool:
+        """Whether the box itself holds nothing that is not nearer than the move found."""
+        return self.norm is Norm.LINF and not formula.columns.inside
+
+    @property
+    def _nodes(self) -> int:
+        return max(1, self.budget.nodes_per_row // NODE)
 
     def _seconds(self) -> float | None:
         return None if self._until is None else self._until - time.monotonic()
@@ -167,30 +175,24 @@ class Closing:
         answer.nodes += NODE * solved.nodes
         answer.limited = solved.status in (Status.LIMIT, Status.FAILED)
         if solved.status is Status.INFEASIBLE:
-            exact = self.norm in (Norm.LINF, Norm.L0) and not formula.columns.inside
-            answer.floor = answer.distance * (1.0 if exact or self.norm is Norm.L0 else 1.0 - TOLERANCE)
+            exact = self.norm is Norm.L0 or self._strict(formula)
+            answer.floor = answer.distance * (1.0 if exact else 1.0 - TOLERANCE)
         else:
             proven = max(0.0, solved.bound - TOLERANCE) * radius
             proven = math.sqrt(proven) if self.norm is Norm.L2 else proven
             proven = math.ceil(proven - 1e-3) if self.norm is Norm.L0 else proven
             answer.floor = min(max(answer.floor, proven), answer.distance)
 
-    def _candidate(self, formula: Formula, solution: Floats, lead: float) -> None:
+    def _candidate(self, formula: Formula, solution: Floats) -> None:
         """Keep what the solver found, if it stands up to the contract and the model; else ask for a firmer one."""
-        wish = formula.row(solution)
-        if self._kept(wish):
-            return
-        row = self.place.row[None]
+        wish, row = formula.row(solution), self.place.row[None]
         projected = self.ground.contract.project(wish[None], row, self.ground.scales)
-        if self._kept(projected.X[0]):
+        if self._kept(wish) or self._kept(projected.X[0]):
             return
-        if lead <= 0 and not self._crosses(wish):
-            firm = Formula.of(formula.columns.box, self.norm, formula.columns.radius, FIRM)
-            solved = (
-                None if firm is None else firm.solve(nodes=self.budget.nodes_per_row // NODE, seconds=self._seconds())
-            )
-            if firm is not None and solved is not None and solved.solution is not None:
-                self._kept(firm.row(solved.solution))
+        firm = Formula.of(formula.columns.box, self.norm, formula.columns.radius, FIRM, FIRM)
+        solved = None if firm is None else firm.solve(nodes=self._nodes, seconds=self._seconds())
+        if firm is not None and solved is not None and solved.solution is not None:
+            self._kept(firm.row(solved.solution))
 
     def _crosses(self, wish: Floats) -> bool:
         moved = self.ground.contract.derive(wish[None])

@@ -33,13 +33,16 @@ class Formula:
     left_out: tuple[str, ...]
 
     @classmethod
-    def of(cls, box: Box, norm: Norm, radius: float, lead: float) -> Formula | None:
-        """Distances in shares of `radius`; rows lead by `lead` at least. None where the box is too large."""
+    def of(cls, box: Box, norm: Norm, radius: float, lead: float, margin: float = 0.0) -> Formula | None:
+        """Distances in shares of `radius`; rows lead by `lead` at least, and keep `margin` away from edges of bins.
+
+        None where the box is too large.
+        """
         found = leaves(box) if box.solvable else None
         if found is None:
             return None
         program = Program()
-        columns = Columns(box, program, norm, radius, _read(box.place.ground))
+        columns = Columns(box, program, norm, radius, margin)
         if not _trees(program, columns, found, lead):
             return None
         relations = Relations(columns)
@@ -70,16 +73,6 @@ class Formula:
             else:
                 found[column] = box.place.value[slots[box.place.far[slots].argmin()]]
         return found
-
-
-def _read(ground: Ground) -> frozenset[int]:
-    """Columns whose value, not only their bin, matters: those that relations, groups and derived columns read."""
-    contract = ground.contract
-    rows = [row for item in contract.constraints for row in (*item.guard, *item.rows)]
-    read = {column for row in rows for column in row.columns}
-    for derived in contract.derived:
-        read |= {derived.column, *(f.column for term in derived.terms for f in term.factors)}
-    return frozenset(read | {column for group in contract.groups for column in group})
 
 
 def _trees(program: Program, columns: Columns, found: Found, lead: float) -> bool:

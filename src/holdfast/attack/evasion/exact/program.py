@@ -89,10 +89,14 @@ class Program:
         """Deterministic for a count of `nodes`; with `seconds` also bounded in time."""
         from scipy.optimize import Bounds, milp
 
+        if not self.low:
+            return self._constant(aim.constant)
+        # HiGHS 1.12's presolve was seen to cut off a feasible optimum of such a program (tests hold it); the kernels
+        # have taken out beforehand what it would, so it costs more than it saves.
         cost = np.zeros(len(self.low))
         for at, value in aim.terms:
             cost[at] += value
-        options: dict[str, Any] = {"node_limit": nodes, "mip_rel_gap": 0.0}
+        options: dict[str, Any] = {"node_limit": nodes, "mip_rel_gap": 0.0, "presolve": False}
         if seconds is not None:
             options["time_limit"] = max(seconds, 0.01)
         found = milp(
@@ -103,6 +107,12 @@ class Program:
             options=options,
         )
         return _solved(found, aim.constant)
+
+    def _constant(self, aim: float) -> Solved:
+        """Without a variable there is one solution, or none."""
+        if all(low <= left.constant <= high for left, low, high in self._rows):
+            return Solved(Status.OPTIMAL, aim, np.zeros(0))
+        return Solved(Status.INFEASIBLE, np.inf, None)
 
     def _constraints(self) -> Any:
         from scipy.optimize import LinearConstraint
