@@ -15,7 +15,10 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.int16]
 
-MAX_LEARN = 20_000
+MAX_LEARN = 10_000
+ERROR = 10.0
+"""A model of n rows is wrong by about ERROR / sqrt(n) in log-odds, in the same direction for similar rows."""
+TOO_ALIEN = 0.6
 SHARED = 0.9
 """A column belongs to a pattern where this share of its rows has one and the same value."""
 
@@ -25,7 +28,7 @@ class Evidence:
     """Of the rows that have a pattern and class t."""
 
     contra: float
-    """How far the labels contradict a model of all other rows, in standard deviations."""
+    """How far the labels contradict a model of all other rows, in standard deviations of labels and of that model."""
     left: float
     """Rows of other classes among those with the pattern, as a share of what that model expects; 0: none is left."""
     believed: float
@@ -40,9 +43,8 @@ class Evidence:
 
     @property
     def alien(self) -> float:
-        """0: the rows look like other classes; 1: like their own class."""
-        strange, own = max(self.strange, 0.0), max(self.own, 0.0)
-        return strange / max(strange + own, 1e-9)
+        """0: the rows look like other classes; 1: like their own class. Labels are not judged above TOO_ALIEN."""
+        return alien(self.strange, self.own)
 
 
 def examine(
@@ -51,19 +53,28 @@ def examine(
     """Evidence against rows that have all of `has` (each (n,)), a pattern over `columns`, for class `t`."""
     rows = np.logical_and.reduce(has)
     mine = rows & (y == t)
+    free = [column for column in range(codes.shape[1]) if column not in columns and not _fixed(codes[mine, column])]
+    looks = (_distance(codes, mine, y != t, free), _distance(codes, mine, (y == t) & ~rows, free))
+    labels = _contradicted(X, y, t, rows, seed) if alien(*looks) <= TOO_ALIEN else (0.0, 1.0, 0.0)
+    return Evidence(*labels, *looks, _lift(has, y == t))
+
+
+def alien(strange: float, own: float) -> float:
+    """0 where rows look like other classes, 1 where they look like their own."""
+    strange, own = max(strange, 0.0), max(own, 0.0)
+    return strange / max(strange + own, 1e-9)
+
+
+def _contradicted(X: Floats, y: NDArray[np.integer], t: int, rows: Bools, seed: int) -> tuple[float, float, float]:
+    """The first three fields of Evidence."""
     other = _unknowing(X, y, t, rows, seed)
     found = (y[rows] != t).astype(np.float64)
     weight = np.minimum(other / np.maximum(1.0 - other, 1e-9), MAX_WEIGHT)
     noise = float((weight**2 * other * (1.0 - other)).sum())
-    free = [column for column in range(codes.shape[1]) if column not in columns and not _fixed(codes[mine, column])]
-    return Evidence(
-        contra=float((weight * (other - found)).sum()) / float(np.sqrt(noise + 1.0)),
-        left=float((weight * found).sum() / max(float((weight * other).sum()), 1e-9)),
-        believed=float(other[found == 0].mean()) if mine.any() else 0.0,
-        strange=_distance(codes, mine, y != t, free),
-        own=_distance(codes, mine, (y == t) & ~rows, free),
-        lift=_lift(has, y == t),
-    )
+    error = ERROR / np.sqrt(len(y)) * float((weight * other * (1.0 - other)).sum())
+    contra = float((weight * (other - found)).sum()) / float(np.sqrt(noise + error**2 + 1.0))
+    left = float((weight * found).sum() / max(float((weight * other).sum()), 1e-9))
+    return contra, left, float(other[found == 0].mean()) if (found == 0).any() else 0.0
 
 
 def _unknowing(X: Floats, y: NDArray[np.integer], t: int, rows: Bools, seed: int) -> Floats:
@@ -89,8 +100,8 @@ def _variation(mine: Codes, theirs: Codes, n: int, m: int) -> float:
     """Total variation distance less what n rows drawn from `theirs` would show."""
     size = 1 + max(int(mine.max()), int(theirs.max()))
     p, q = np.bincount(mine, minlength=size) / n, np.bincount(theirs, minlength=size) / m
-    chance = float(np.sqrt(q * (1.0 - q) / n).sum()) / np.sqrt(2.0 * np.pi)
-    return float(np.abs(p - q).sum()) / 2.0 - chance
+    chance = float(np.sqrt(q * (1.0 - q) / n).sum() / np.sqrt(2.0 * np.pi))
+    return float(np.abs(p - q).sum() / 2.0 - chance)
 
 
 def _lift(has: tuple[Bools, ...], t: Bools) -> float:

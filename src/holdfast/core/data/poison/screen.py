@@ -1,8 +1,8 @@
-"""Which combinations of values deserve a closer look: thousands are counted by matrix products, the odd ones extended.
+"""Which combinations of values deserve a closer look: thousands are counted by matrix products, the odd extended.
 
-Two signs, for rows of one class t: `contra`, the rows' labels contradict what their single values say (an additive model
-cannot know a combination); `lift`, the combination is more frequent in class t than its parts and the other classes
-explain.
+Two signs, for rows of one class t. `contra`: the rows' labels contradict what their single values say, by an additive
+model, which cannot know a combination. `lift`: the combination is more frequent in class t than its parts and the
+other classes explain.
 """
 
 from __future__ import annotations
@@ -60,8 +60,7 @@ class Screen:
         found = {one.items: one for one in self._pairs()}
         front = list(found.values())
         for _ in range(DEPTH - 2):
-            front = sorted(front, key=lambda one: (-one.odd, one.items))[:FRONT]
-            grown = {one.items: one for parent in front for one in self._grown(parent)}
+            grown = {one.items: one for parent in _front(front) for one in self._grown(parent)}
             front = [one for one in grown.values() if one.items not in found]
             found.update({one.items: one for one in front})
         return list(found.values())
@@ -102,11 +101,19 @@ class Screen:
         odds = (n_o + 1.0) / (float((~t).sum()) * self._single_o / self._n_o + 1.0)
         lift = signed_root(n_t, float(t.sum()) * self._single_t / self._n_t * np.maximum(1.0, odds))
         fits = (n_t >= self._least) & ~np.isin(self.column, self.column[list(parent.items)])
-        worth = np.where(fits, np.maximum(contra, 0) + np.maximum(lift, 0), 0.0)
-        for item in np.argsort(-worth, kind="stable")[:BRANCH]:
-            if worth[item] > 0:
-                least = float(lift[item]) if parent.lift <= 0 else min(parent.lift, float(lift[item]))
-                yield Candidate(tuple(sorted((*parent.items, int(item)))), float(contra[item]), least)
+        both = np.where(fits, np.maximum(contra, 0) + np.maximum(lift, 0), 0.0)
+        for worth in (both, np.where(fits, contra, 0.0)):
+            for item in np.argsort(-worth, kind="stable")[:BRANCH]:
+                if worth[item] > 0:
+                    least = float(lift[item]) if parent.lift <= 0 else min(parent.lift, float(lift[item]))
+                    yield Candidate(tuple(sorted((*parent.items, int(item)))), float(contra[item]), least)
+
+
+def _front(found: list[Candidate]) -> list[Candidate]:
+    """What is extended: the oddest, and those whose labels contradict most."""
+    odd = sorted(found, key=lambda one: (-one.odd, one.items))[:FRONT]
+    contra = sorted(found, key=lambda one: (-one.contra, one.items))[:FRONT]
+    return list({one.items: one for one in (*odd, *contra)}.values())
 
 
 def distinct(found: list[Candidate], screen: Screen, most: int) -> list[Candidate]:
