@@ -5,6 +5,7 @@ Each fit runs on one thread, so that its numbers depend on nothing but rows, lab
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -117,7 +118,9 @@ def _columns(scores: Any, classes: int) -> Floats:
 
 
 def _scikit_learn(design: Design, problem: Problem, X: Floats, y: Labels, seed: int) -> Predict:
-    model = _estimator(design, problem, X, seed).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a net stops after a fixed number of rounds, settled or not
+        model = _estimator(design, problem, X, seed).fit(X, y)
     seen = np.asarray(model.classes_, np.int64)
 
     def predict(X: Floats) -> Floats:

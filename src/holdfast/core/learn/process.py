@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import IO
 LOG = "training.log"
 MAX_LINE_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
+_SAYS_WHAT = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\b")
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
@@ -64,7 +66,10 @@ class TrainingProcess:
             return None
         said = (self.folder / LOG).read_text("utf-8", "replace").strip().splitlines()
         how = f"it was ended by signal {signal.Signals(-code).name}" if code < 0 else f"it ended with code {code}"
-        return said[-1][:500] if said and code > 0 else how
+        if code < 0 or not said:
+            return how
+        # A library's own trace may follow the line that says what was wrong.
+        return next((line for line in reversed(said) if _SAYS_WHAT.match(line)), said[-1])[:500]
 
 
 def bind_to_parent(*, without: Sequence[str] = ()) -> tuple[Path, IO[bytes]] | None:
