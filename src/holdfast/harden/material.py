@@ -14,8 +14,9 @@ from holdfast.core.data.table import Table
 from holdfast.core.domain.model import Task
 from holdfast.core.errors import ConfigError, DataError, UsageError
 from holdfast.core.formats.read import TreeModel, read_trees
-from holdfast.core.formats.trees import LEAF, Link, TreeEnsemble
+from holdfast.core.formats.trees import Link
 from holdfast.core.learn.interface import Growth
+from holdfast.core.learn.reading import depth
 from holdfast.core.sign import manifest
 from holdfast.estate.manifest import Subject
 
@@ -86,7 +87,7 @@ class Material:
         """What the artifact's trees look like, within reason."""
         trees = self.model.ensemble
         return Growth(
-            trees=min(max(trees.n_trees, 1), LARGEST.trees), depth=min(max(_depth(trees), 1), LARGEST.depth), min_leaf=1
+            trees=min(max(trees.n_trees, 1), LARGEST.trees), depth=min(max(depth(trees), 1), LARGEST.depth), min_leaf=1
         )
 
 
@@ -141,14 +142,6 @@ def _no_labels(subject: Subject, role: str, cause: str) -> DataError:
         fix="name a column of zeros and ones under data: in the manifest, with both classes in it",
         code="HF-HRD-004",
     )
-
-
-def _depth(trees: TreeEnsemble) -> int:
-    """The longest path, in tests."""
-    front, levels = trees.roots, 0
-    while (inner := front[trees.feature[front] != LEAF]).size:
-        front, levels = np.concatenate([trees.left[inner], trees.right[inner]]), levels + 1
-    return levels
 
 
 def _digests(subject: Subject) -> dict[str, str]:
