@@ -179,6 +179,16 @@ def test_limits_bind() -> None:
         agree(Ground.of(target, replace(goal, within=limits), contract, SCALES), rows, ALL)
 
 
+def test_the_search_may_not_exceed_a_limit() -> None:
+    contract = written([])
+    target, rows, goal = cases(contract, 1, 6, trees=8)
+    tight = replace(goal, within=(Limit(Norm.LINF, 0.01),))
+    found = attack(target, rows, goal=tight, budget=Budget(), contract=contract, scales=SCALES, method="evasion.exact")
+    assert not found.success.any()
+    assert found.proven.all()
+    np.testing.assert_array_equal(found.adversarial, rows)
+
+
 def test_missing_values_come_and_go() -> None:
     features = GRID.replace("move: any, cost: 2", "move: any, missing: true").replace(
         "b: {type: integer,", "b: {missing: true, type: integer,"
@@ -232,7 +242,9 @@ def test_a_short_budget_leaves_a_true_gap() -> None:
 def test_equal_questions_have_equal_answers() -> None:
     contract = written(RELATIONS["if"])
     target, rows, goal = cases(contract, 4, 6, trees=8)
-    ask = dict(goal=goal, budget=Budget(), contract=contract, scales=SCALES, method="evasion.exact")
-    whole, part = attack(target, rows, **ask), attack(target, rows[3:], **ask)  # type: ignore[arg-type]
+    whole, part = (
+        attack(target, some, goal=goal, budget=Budget(), contract=contract, scales=SCALES, method="evasion.exact")
+        for some in (rows, rows[3:])
+    )
     np.testing.assert_array_equal(whole.adversarial[3:], part.adversarial)
     np.testing.assert_array_equal(whole.floor[3:], part.floor)

@@ -73,13 +73,19 @@ def exact(
 
 
 def _started(ground: Ground, rows: Floats, begun: EvasionResult) -> list[Answer]:
-    """What the search knows. Its floor counts where it is one in this norm."""
-    norm = ground.goal.minimise
-    distances = np.where(begun.success, ground.distances(norm, begun.adversarial, rows), np.inf)
+    """What the search knows. Its floor counts where it is one in this norm, its moves where they keep the limits."""
+    norm, moved = ground.goal.minimise, begun.adversarial
+    kept = begun.success.copy()
+    for limit in ground.goal.within:
+        kept &= ground.distances(limit.norm, moved, rows) <= limit.most
+    distances = np.where(kept, ground.distances(norm, moved, rows), np.inf)
     floors = begun.floor if norm is Norm.LINF else np.where(np.isposinf(begun.floor), np.inf, 0.0)
     return [
         Answer(
-            begun.adversarial[i].copy(), float(distances[i]), float(min(floors[i], distances[i])), int(begun.nodes[i])
+            (moved if kept[i] else rows)[i].copy(),
+            float(distances[i]),
+            float(min(floors[i], distances[i])),
+            int(begun.nodes[i]),
         )
         for i in range(len(rows))
     ]

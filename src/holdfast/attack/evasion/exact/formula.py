@@ -12,7 +12,7 @@ import numpy as np
 
 from holdfast.attack.evasion.exact.box import Box, leaves
 from holdfast.attack.evasion.exact.columns import Columns
-from holdfast.attack.evasion.exact.ground import Bools, Floats, Ground, Place
+from holdfast.attack.evasion.exact.ground import Bools, Floats, Place
 from holdfast.attack.evasion.exact.kernels import Entries, Found, link_rows
 from holdfast.attack.evasion.exact.program import Affine, Program, Solved
 from holdfast.attack.evasion.exact.relations import Relations
