@@ -61,6 +61,9 @@ class Module:
     stars: list[str] = field(default_factory=list)
 
 
+_TUPLE_MAKERS: Final = ("namedtuple", "collections.namedtuple", "NamedTuple", "typing.NamedTuple")
+
+
 class Index:
     """Definitions by dotted path of the place where they are written."""
 
@@ -133,11 +136,20 @@ class Index:
                 read_import(module, node, module.names, module.stars)
             case ast.AnnAssign(target=ast.Name(id=name), annotation=kind) if compiled:
                 self.constants[f"{module.name}.{name}"] = ast.unparse(kind)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if compiled:
+                self._compiled_alias(module, name, value)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=maker)) if dotted(maker) in _TUPLE_MAKERS:
+                self.classes[f"{module.name}.{name}"] = Class(module.name, name, ("tuple",))
             case ast.Assign(targets=[ast.Name() as target], value=value) if not compiled:
                 _alias(module, target, value)
             case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)) if not compiled:
                 for each, given in zip(targets, values, strict=False):
                     _alias(module, each, given)
+
+    def _compiled_alias(self, module: Module, name: str, value: ast.expr) -> None:
+        """`int64 = signedinteger[_64Bit]` in a stub: one more name of a class, and the one that pickles write."""
+        if self.classes.get(f"{module.name}.{dotted(value)}", Class("", "", ())).compiled:
+            self._compiled_class(module.name, name)
 
     def _class(self, module: Module, node: ast.ClassDef) -> None:
         bases = tuple(filter(None, (dotted(base) for base in node.bases)))
