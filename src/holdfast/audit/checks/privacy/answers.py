@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Labels = NDArray[np.int64]
 
+REASONS = frozenset({"HF-PRV-001", "HF-PRV-002", "HF-PRV-003"})
+"""Errors after which a check does not know, rather than fails: training was not possible here."""
+
 
 def classes_of(*labels: Labels) -> Labels:
     """(k,) class numbers that occur, rising."""

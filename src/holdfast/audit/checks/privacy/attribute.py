@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from holdfast.audit.checks.privacy.answers import classes_of, probabilities
+from holdfast.audit.checks.privacy.answers import REASONS, classes_of, probabilities
 from holdfast.audit.interface import Budget, check
 from holdfast.audit.target import Target
 from holdfast.core.domain.depth import Depth
@@ -58,7 +58,7 @@ def observe(target: Target, params: AttributeParams, budget: Budget) -> Observat
     except _NoScoresError:
         return Observation.unknown("the model gives no score per class")
     except (PrerequisiteError, TargetError) as fault:
-        if not fault.code.startswith("HF-PRV"):
+        if fault.code not in REASONS:
             raise
         return Observation.unknown(f"{fault.message}: {fault.cause}")
 

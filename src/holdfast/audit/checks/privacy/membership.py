@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from holdfast.audit.checks.privacy.answers import classes_of, probabilities
+from holdfast.audit.checks.privacy.answers import REASONS, classes_of, probabilities
 from holdfast.audit.interface import Budget, check
 from holdfast.audit.target import Target
 from holdfast.core.domain.depth import Depth
@@ -59,7 +59,7 @@ def observe(target: Target, params: MembershipParams, budget: Budget) -> Observa
     try:
         return _attacked(target, params, design)
     except (PrerequisiteError, TargetError, UsageError) as fault:
-        if not fault.code.startswith("HF-PRV"):
+        if fault.code not in REASONS:
             raise
         return Observation.unknown(f"{fault.message}: {fault.cause}")
 
