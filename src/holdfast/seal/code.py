@@ -32,6 +32,9 @@ class Code:
         return {"commit": self.commit, "state": self.state, "dirty": list(self.dirty)}
 
 
+NO_CODE: Final = Code(None)
+
+
 def code_at(folder: Path, script: Path | None = None) -> Code:
     """The commit of the work tree that holds `folder`; a `script`, wherever it lies, has to be part of a commit."""
     commit = _git(folder, "rev-parse", "--verify", "HEAD")

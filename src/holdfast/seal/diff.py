@@ -12,6 +12,7 @@ from holdfast.core.sign import PublicKey
 from holdfast.seal.files import data_of, earlier_of, is_seal, load, load_leaves, seal_of
 from holdfast.seal.observe import observe
 from holdfast.seal.statement import Seal
+from holdfast.seal.verify import same_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class Difference:
     changes: Changes
 
 
-def state(path: Path, keys: tuple[PublicKey, ...]) -> State:
+def state(path: Path, keys: tuple[PublicKey, ...], against: SealedData | None = None) -> State:
     """A seal file, or data as it is now. Raises DataError HF-SEA-001, SignatureError HF-SEA-002, -003."""
     if not is_seal(path):
-        now = observe(path)
+        now = observe(path, against)
         return State(path, now.data, now.leaves, found_at=path)
     signed = load(path, keys)
     data = signed.seal.data
@@ -52,7 +53,8 @@ def compare(old: Path, new: Path | None, keys: tuple[PublicKey, ...]) -> Differe
     """Compare two states. Without `new`: data as it is now, or the seal `old`, with the last seal before it."""
     if new is None:
         old, new = _before(old, keys), old
-    first, second = state(old, keys), state(new, keys)
+    first = state(old, keys)
+    second = state(new, keys, first.data)
     return Difference(first, second, changes(first.data, second.data, first.leaves, second.leaves))
 
 
@@ -60,7 +62,7 @@ def _before(path: Path, keys: tuple[PublicKey, ...]) -> Path:
     """The seal of data; of data whose seal is up to date, or of a seal, the one before."""
     seal = path if is_seal(path) else seal_of(path)
     signed = load(seal, keys, data=path)
-    if not is_seal(path) and observe(path).data.digest != signed.seal.data.digest:
+    if not is_seal(path) and not same_bytes(path, signed.seal.data):
         return seal
     for parent in reversed(signed.seal.parents):
         earlier = earlier_of(seal, parent.seal)

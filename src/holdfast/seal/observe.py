@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +24,11 @@ class Observed:
     leaves: dict[str, Leaves]
 
 
-def observe(data: Path) -> Observed:
-    """Hash a file, or every file below a folder. Raises DataError HF-SEA-007, SignatureError HF-SIG-010."""
+def observe(data: Path, against: SealedData | None = None) -> Observed:
+    """Hash a file, or every file below a folder. Raises DataError HF-SEA-007, -008, SignatureError HF-SIG-010.
+
+    `against` is what was sealed: a file with the same bytes is not read again, another one is read in a process apart.
+    """
     root = data if data.is_dir() else data.parent
     listed = manifest([data], root=root).files
     if not listed or len(listed) > MAX_FILES:
@@ -37,15 +40,27 @@ def observe(data: Path) -> Observed:
         )
     files, leaves = [], {}
     for one in listed:
-        file, rows = _file(root / one.name, one)
+        file, rows = _look(root / one.name, one, against)
         files.append(file)
         if rows is not None:
-            leaves[one.name] = rows
+            leaves[file.name] = rows
     return Observed(SealedData(data.resolve().name, tuple(files)), leaves)
 
 
-def _file(path: Path, seen: FileDigest) -> tuple[SealedFile, Leaves | None]:
+def _look(path: Path, seen: FileDigest, against: SealedData | None) -> tuple[SealedFile, Leaves | None]:
     name = _portable(seen.name)
+    if against is None:
+        return read_file(path, seen, name)
+    same = next((file for file in against.files if file.digest == seen.digest), None)
+    if same is not None:
+        return replace(same, name=name), None
+    from holdfast.seal.apart import read_apart
+
+    return read_apart(path, seen, name)
+
+
+def read_file(path: Path, seen: FileDigest, name: str) -> tuple[SealedFile, Leaves | None]:
+    """A file down to its rows, or the reason why only its bytes are known. Raises DataError HF-SEA-008."""
     if path.suffix.lower() not in TABLES:
         return SealedFile(name, seen.digest, seen.bytes, note="its name is not that of a table"), None
     try:

@@ -19,14 +19,13 @@ from holdfast.core.data.seal import SealedColumn, SealedData, SealedFile, Sealed
 from holdfast.core.domain import digest_bytes, from_iso, to_iso
 from holdfast.core.errors import SignatureError
 from holdfast.core.sign import PAYLOAD_TYPE, Envelope, PublicKey, SigningKey, Statement, Subject, dsse_sign, dsse_verify
-from holdfast.seal.code import Code
+from holdfast.seal.code import NO_CODE, Code
 from holdfast.seal.faults import no_statement
 
 SEAL_TYPE: Final = "urn:holdfast:seal:v1"
 MAX_PARENTS: Final = 100
 MAX_WORDS: Final = 2_000
 MAX_ROWS: Final = 2**40
-NO_CODE: Final = Code(None)
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _KINDS: Final = frozenset({"number", "bool", "text"})
 

@@ -67,7 +67,7 @@ def verify(data: Path, keys: tuple[PublicKey, ...], *, seal: Path | None = None,
 def _differences(data: Path, seal: Path, sealed: SealedData) -> Changes:
     if same_bytes(data, sealed):
         return Changes()
-    now = observe(data)
+    now = observe(data, sealed)
     return changes(sealed, now.data, load_leaves(seal, sealed), now.leaves)
 
 
