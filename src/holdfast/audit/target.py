@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from holdfast.attack import TreeTarget
+    from holdfast.attack import NetTarget, TreeTarget
     from holdfast.core.contract import Contract, FeatureMap
     from holdfast.core.data.table import Table
-    from holdfast.core.formats.read import TreeModel
+    from holdfast.core.formats.read import NetModel, TreeModel
     from holdfast.core.sandbox.answer import Prediction
     from holdfast.core.sandbox.sandbox import Session
 
@@ -150,18 +150,38 @@ class Target:
         return self.contract.encode(self.features(table))
 
     @cached_property
-    def tree_model(self) -> TreeModel:
-        """The artifact read as data. Raises FormatError where it is no tree model."""
-        from holdfast.core.formats.read import read_trees
+    def described(self) -> TreeModel | NetModel:
+        """The artifact read as data. Raises FormatError where it is neither trees nor a net."""
+        from holdfast.core.formats.read import read_model
 
-        return read_trees(self.parts.artifact)
+        return read_model(self.parts.artifact)
+
+    @property
+    def tree_model(self) -> TreeModel:
+        """The artifact's trees. Raises FormatError where it is no tree model."""
+        from holdfast.core.formats.faults import not_trees
+        from holdfast.core.formats.read import TreeModel
+
+        if not isinstance(self.described, TreeModel):
+            raise not_trees("a model file", "a net")
+        return self.described
+
+    @property
+    def net_model(self) -> NetModel:
+        """The artifact's layers. Raises FormatError where it is no net."""
+        from holdfast.core.formats.faults import no_net
+        from holdfast.core.formats.read import NetModel
+
+        if not isinstance(self.described, NetModel):
+            raise no_net("tree", "it has no layers")
+        return self.described
 
     @cached_property
     def feature_map(self) -> FeatureMap:
-        """From contract columns to what the trees test."""
+        """From contract columns to what the trees test, or to the features of the net."""
         from holdfast.core.contract import FeatureMap
 
-        return FeatureMap.of(self.contract, self.tree_model.transforms, self._input_names)
+        return FeatureMap.of(self.contract, self.described.transforms, self._input_names)
 
     @cached_property
     def trees(self) -> TreeTarget:
@@ -170,10 +190,17 @@ class Target:
 
         return TreeTarget.of(self.tree_model, self.contract, self.feature_map)
 
+    @cached_property
+    def net(self) -> NetTarget:
+        """The net, with its slopes over raw contract columns."""
+        from holdfast.attack import NetTarget
+
+        return NetTarget.of(self.net_model, self.contract, self.feature_map)
+
     @property
     def _input_names(self) -> tuple[str, ...]:
         """The columns the model is given, in its order: its own names where it knows them, else the data's."""
-        own, given = self.tree_model.columns_given, tuple(self.features(self.train))
+        own, given = self.described.columns_given, tuple(self.features(self.train))
         return own if own and set(own) <= set(given) else given
 
     def predict(self, columns: Columns) -> Prediction:
@@ -189,6 +216,10 @@ class Target:
         if scores.shape[1] == 2:
             positive = scores[:, classes.tolist().index(task.positive)]
             return np.where(positive >= task.threshold, task.positive, 1 - task.positive).astype(np.int64)
+        if scores.shape[1] == 1 and task.kind == "binary":
+            # One score is that of class 1, as nets export it.
+            own = scores[:, 0] if task.positive == 1 else 1.0 - scores[:, 0]
+            return np.where(own >= task.threshold, task.positive, 1 - task.positive).astype(np.int64)
         chosen: NDArray[np.int64] = classes[scores.argmax(axis=1)]
         return chosen
 

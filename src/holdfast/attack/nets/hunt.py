@@ -24,8 +24,8 @@ WALK = 6
 STEPS = 12
 LONG = 40
 """Steps of a climb that has the whole space."""
-ROUNDS = 14
-FINE = 0.004
+ROUNDS = 16
+FINE = 0.001
 """Relative width at which a bisection ends."""
 WIDER = (1.0, 1.5, 2.5, 6.0, np.inf)
 """Multiples of the smallest L-inf at which moves in another norm are looked for."""

@@ -6,7 +6,7 @@ A check imports what it works with when it runs: planning must not pay for numpy
 from holdfast.audit.checks.data import contract, profile
 from holdfast.audit.checks.deps import advisories
 from holdfast.audit.checks.endpoint import hygiene
-from holdfast.audit.checks.evasion import search
+from holdfast.audit.checks.evasion import gradient, search
 from holdfast.audit.checks.privacy import attribute, membership
 from holdfast.audit.checks.quality import performance
 from holdfast.audit.checks.scan import artifact
@@ -18,6 +18,7 @@ __all__ = [
     "attestation",
     "attribute",
     "contract",
+    "gradient",
     "hygiene",
     "membership",
     "performance",

@@ -10,9 +10,9 @@ from holdfast.core.errors import FormatError
 MAX_FACTS = 2_000
 
 
-@check(id="scan.artifact", version=1, needs=("artifact",), covers=("AML.T0010", "AML.T0011"))
+@check(id="scan.artifact", version=2, needs=("artifact",), covers=("AML.T0010", "AML.T0011"))
 def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  # noqa: ARG001
-    """The scanner's facts on the artifact, its verdict, and whether it reads as a tree model."""
+    """The scanner's facts on the artifact, its verdict, and whether it reads as trees or as a net."""
     from holdfast.scan import scan
 
     report = scan(target.parts.artifact, hash=False)
@@ -25,10 +25,14 @@ def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  #
 
 
 def _kind(target: Target) -> Fact:
+    from holdfast.core.formats.read import NetModel
+
     try:
-        ensemble = target.tree_model.ensemble
+        model = target.described
     except FormatError as fault:
         return Fact("model.kind", "opaque", detail=f"{fault.message}: {fault.cause}")
-    return Fact(
-        "model.kind", "tree", detail=f"{ensemble.n_trees} trees, {ensemble.feature.size} nodes, {ensemble.source}"
-    )
+    if isinstance(model, NetModel):
+        net = model.net
+        return Fact("model.kind", "net", detail=f"{len(net.layers)} layers, {net.n_weights} weights, {net.source}")
+    trees = model.ensemble
+    return Fact("model.kind", "tree", detail=f"{trees.n_trees} trees, {trees.feature.size} nodes, {trees.source}")
