@@ -52,6 +52,39 @@ def invert(lean: Leaning, cells: Cells, items: tuple[Item, ...], rows: Floats, t
     return sorted((one for one in found.values() if len(one.items) > 1), key=lambda one: (-one.flips, one.items))
 
 
+def superadditive(
+    lean: Leaning, cells: Cells, items: tuple[Item, ...], rows: Floats, t: int, given: list[tuple[int, ...]]
+) -> list[Inverted]:
+    """Of the patterns `given` those that move `rows` (m, d) further to class t than their values do one by one; the
+    greatest excess first. Values that work by themselves are no trigger; a trigger is more than its parts."""
+    if not given or not len(rows):
+        return []
+    rows = rows[:: max(1, len(rows) // ROWS)][:ROWS]
+    given = given[: MAX_STAMPED // len(rows)]
+    single = [(number,) for number in sorted({number for one in given for number in one})]
+    leaning = _stamped(lean, cells, items, rows, t, [*single, *given])
+    start = float(lean(rows, t).mean())
+    gain = {one[0]: float(each.mean()) - start for one, each in zip(single, leaning, strict=False)}
+    found = []
+    for one, each in zip(given, leaning[len(single) :], strict=True):
+        excess = float(each.mean()) - start - sum(max(gain[number], 0.0) for number in one)
+        found.append(Inverted(one, float((each > 0).mean()), excess))
+    moving = [one for one in found if one.leaning > 0 and one.flips > 0]
+    return sorted(moving, key=lambda one: (-one.leaning, one.items))
+
+
+def _stamped(
+    lean: Leaning, cells: Cells, items: tuple[Item, ...], rows: Floats, t: int, given: list[tuple[int, ...]]
+) -> Floats:
+    """(patterns, rows) how far each row leans to t with each pattern."""
+    value = {number: typical(cells.X, items[number]) for number in {number for one in given for number in one}}
+    out = np.repeat(rows[None], len(given), axis=0)
+    for place, one in enumerate(given):
+        for number in one:
+            out[place, :, items[number].column] = value[number]
+    return lean(out.reshape(-1, rows.shape[1]), t).reshape(len(given), len(rows))
+
+
 def typical(X: Floats, item: Item) -> float:
     """The value that stands for an item: itself, or the median of a range."""
     return item.low if item.exact else float(np.median(X[item.holds(X), item.column]))

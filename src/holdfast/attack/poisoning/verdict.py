@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from holdfast.attack.poisoning.inversion import Leaning, invert, typical
+from holdfast.attack.poisoning.inversion import Leaning, invert, superadditive, typical
 from holdfast.core.contract import Contract
 from holdfast.core.data.poison.cells import Cells, Item
 from holdfast.core.data.poison.patterns import Pattern, Rule, patterns
@@ -23,7 +23,8 @@ STAMPED = 200
 FLIPS = 0.5
 WITH_MODEL = Rule(contra=4.5, lift=4.0, pure_alien=0.55)
 """Weaker evidence of the data is enough where the model obeys the pattern."""
-INVERTED = 4
+INVERTED = 3
+SUPERADDITIVE = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,9 +55,12 @@ def verdict(
     and, with `invert_model`, from the model (trigger inversion); both are judged alike.
     """
 
-    def inverted(part: Cells, items: tuple[Item, ...], t: int) -> Iterable[tuple[int, ...]]:
+    def inverted(
+        part: Cells, items: tuple[Item, ...], t: int, counted: list[tuple[int, ...]]
+    ) -> Iterable[tuple[int, ...]]:
         others = _others(part.X, lean, t)
-        return [one.items for one in invert(lean, part, items, others, t)[:INVERTED]]
+        found = superadditive(lean, part, items, others, t, counted)[:SUPERADDITIVE]
+        return [one.items for one in (*found, *invert(lean, part, items, others, t)[:INVERTED])]
 
     found = patterns(cells, y, n_classes, seed=seed, more=inverted if invert_model else None)
     suspects = [Suspect(one, _flips(cells.X, y, lean, one)) for one in found]

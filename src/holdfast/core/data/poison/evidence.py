@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.int16]
 
-MAX_LEARN = 10_000
+MAX_LEARN = 8_000
 ERROR = 10.0
 """A model of n rows is wrong by about ERROR / sqrt(n) in log-odds, in the same direction for similar rows."""
 TOO_ALIEN = 0.6

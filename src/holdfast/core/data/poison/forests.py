@@ -30,7 +30,8 @@ CONTRAST = Shape()
 def learn(X: Floats, y: NDArray[np.integer], n_classes: int, shape: Shape, seed: int) -> Predict:
     """Class probabilities (m, n_classes) of rows (m, d), learned from `X` (n, d) and class numbers `y` (n,)."""
     seen = np.unique(y)
-    if seen.size < 2 or X.shape[1] == 0 or len(y) < 2:
+    there = ~np.isnan(X).all(axis=0)
+    if seen.size < 2 or not there.any():
         return lambda rows: _prior(y, n_classes, len(rows))
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -45,14 +46,14 @@ def learn(X: Floats, y: NDArray[np.integer], n_classes: int, shape: Shape, seed:
         random_state=seed,
     )
     with threadpool_limits(1):
-        model.fit(X, y)
+        model.fit(X[:, there], y)
 
     def predict(rows: Floats) -> Floats:
         out = np.zeros((len(rows), n_classes))
         if not len(rows):
             return out
         with threadpool_limits(1):
-            out[:, seen] = model.predict_proba(rows)
+            out[:, seen] = model.predict_proba(rows[:, there])
         return out
 
     return predict

@@ -18,13 +18,16 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Classes = NDArray[np.int64]
 
-MAX_ROWS = 40_000
+More = Callable[[Cells, tuple[Item, ...], int, list[tuple[int, ...]]], Iterable[tuple[int, ...]]]
+
+MAX_ROWS = 20_000
 MAX_CLASSES = 4
 CLOSER = 10
 """Candidates looked at closely, by each of two orders; half as many by lift alone."""
 REFINED = 4
 MAX_COLUMNS = 8
 MAX_TRIGGER = 6
+OVER = 1000.0
 COMMON = 0.5
 """A value that more rows have is no part of a pattern, even if all its rows have it."""
 
@@ -37,6 +40,8 @@ class Rule:
     """Least contradiction of labels, after what the rows' own looks explain is taken off."""
     alien: float = 0.42
     left: float = 0.6
+    both: float = 0.8
+    """The most of `alien` and `left` together: natural pockets have some of each."""
     lift: float = 5.0
     pure_left: float = 0.1
     pure_contra: float = 2.0
@@ -46,7 +51,8 @@ class Rule:
         """Whether the rows could be other classes' rows, by all but the pattern and the label."""
         by_labels = seen.contra * (1.0 - seen.alien) >= self.contra and seen.left <= self.left
         pure = seen.left <= self.pure_left and seen.contra >= self.pure_contra and seen.alien <= self.pure_alien
-        return (by_labels and seen.alien <= self.alien) or (pure and seen.lift >= self.lift)
+        foreign = seen.alien <= self.alien and seen.alien + seen.left <= self.both
+        return (by_labels and foreign) or (pure and seen.lift >= self.lift)
 
 
 ALONE = Rule()
@@ -70,10 +76,8 @@ class Pattern:
 
     @property
     def strength(self) -> float:
-        """Labels and frequency together, in about standard deviations; frequency counts where one class has it all."""
-        seen = self.evidence
-        lift = max(seen.lift, 0.0) if seen.left <= ALONE.pure_left and seen.contra >= ALONE.pure_contra else 0.0
-        return math.hypot(max(seen.contra, 0.0) * (1.0 - seen.alien), lift)
+        """Labels and frequency together, in about standard deviations."""
+        return strength(self.evidence)
 
     @property
     def copies(self) -> bool:
@@ -91,9 +95,15 @@ class Pattern:
         return chance(self.strength)
 
 
-def chance(strength: float) -> float:
+def strength(seen: Evidence) -> float:
+    """Contradiction of the labels, less what the rows' looks explain, and frequency where one class has it all."""
+    pure = seen.left <= ALONE.pure_left and seen.contra >= ALONE.pure_contra
+    return math.hypot(max(seen.contra, 0.0) * (1.0 - seen.alien), max(seen.lift, 0.0) if pure else 0.0)
+
+
+def chance(deviations: float) -> float:
     """The share of clean tables with a pattern that strong, from tables kept for calibration."""
-    return float(min(1.0, math.exp(-max(0.0, strength - 4.0) / 1.2)))
+    return float(min(1.0, math.exp(-max(0.0, deviations - 4.0) / 1.2)))
 
 
 def patterns(
@@ -102,12 +112,12 @@ def patterns(
     n_classes: int,
     *,
     seed: int = 0,
-    more: Callable[[Cells, tuple[Item, ...], int], Iterable[tuple[int, ...]]] | None = None,
+    more: More | None = None,
 ) -> list[Pattern]:
     """What looks like a backdoor, strongest first, suspicious or not; at most REFINED a class.
 
     `y` (n,) class numbers below `n_classes`. Tables above MAX_ROWS rows are sampled, seeded. `more` may name further
-    candidates, as numbers of items, for a class (trigger inversion does).
+    candidates, as numbers of items, given those counted (trigger inversion does). Rows are those of the whole table.
     """
     rows = _sample(cells.n_rows, seed)
     part, labels = cells.take(rows), y[rows]
@@ -118,8 +128,7 @@ def patterns(
     guess = out_of_fold(part.X, labels, n_classes, ADDITIVE, folds=3, seed=seed)
     found = []
     for t in _classes(labels):
-        given = more(part, items, t) if more else ()
-        found += [looker.pattern(one, seen, t, rows) for one, seen in looker.look(t, 1.0 - guess[:, t], given)]
+        found += [_pattern(cells, y, one, seen, t) for one, seen in looker.look(t, 1.0 - guess[:, t], more)]
     return sorted(found, key=lambda one: (not one.suspicious, -one.strength, one.words))
 
 
@@ -134,11 +143,13 @@ class _Looker:
     codes: Codes
     seed: int
 
-    def look(self, t: int, other: Floats, given: Iterable[tuple[int, ...]]) -> list[tuple[tuple[Item, ...], Evidence]]:
+    def look(self, t: int, other: Floats, more: More | None) -> list[tuple[tuple[Item, ...], Evidence]]:
         """The strongest distinct candidates of class t, closed over the columns that they fix."""
         columns = np.array([item.column for item in self.items], np.intp)
         screen = Screen(self.has, columns, self.y == t, other)
-        chosen = _chosen(screen, given)
+        found = screen.candidates()
+        given = more(self.cells, self.items, t, [one.items for one in found]) if more else ()
+        chosen = _chosen(screen, found, given)
         seen = {one.items: self.evidence(self._of(one.items), t) for one in chosen}
         for items in sorted(seen, key=lambda items: (-_rank(seen[items]), items))[:REFINED]:
             seen.update({less: self.evidence(self._of(less), t) for less in _parts(items) if less not in seen})
@@ -155,22 +166,24 @@ class _Looker:
         columns = frozenset(item.column for item in items)
         return examine(self.cells.X, self.codes, self.y, t, has, columns, self.seed)
 
-    def pattern(self, items: tuple[Item, ...], seen: Evidence, t: int, rows: NDArray[np.intp]) -> Pattern:
-        """The pattern with its rows, in numbers of the whole table."""
-        ordered = tuple(sorted(items, key=lambda item: item.column))
-        mine = np.logical_and.reduce([item.holds(self.cells.X) for item in items]) & (self.y == t)
-        return Pattern(ordered, tuple(self.cells.say(item) for item in ordered), t, rows[mine], seen)
-
     def _closed(self, items: tuple[Item, ...], seen: Evidence, t: int) -> tuple[tuple[Item, ...], Evidence]:
         """With the values that nearly all of its rows share and few others have."""
         mine = np.logical_and.reduce([item.holds(self.cells.X) for item in items]) & (self.y == t)
-        taken = {item.column for item in items}
-        fixed = [_fixed(self.cells.X[:, column], mine, column) for column in range(self.cells.X.shape[1])]
-        added = [item for item in fixed if item is not None and item.column not in taken]
-        if not added or not mine.any():
+        if not mine.any():
             return items, seen
-        wider = (*items, *added[: MAX_COLUMNS - len(items)])
-        return wider, self.evidence(wider, t)
+        fixed = [_fixed(self.cells.X[:, column], mine, column) for column in range(self.cells.X.shape[1])]
+        exact = tuple((fixed[item.column] or item) if not item.exact else item for item in items)
+        taken = {item.column for item in items}
+        added = [item for item in fixed if item is not None and item.column not in taken]
+        wider = (*exact, *added[: MAX_COLUMNS - len(items)])
+        return (items, seen) if wider == items else (wider, self.evidence(wider, t))
+
+
+def _pattern(cells: Cells, y: Classes, items: tuple[Item, ...], seen: Evidence, t: int) -> Pattern:
+    """The pattern with its rows in the whole table."""
+    ordered = tuple(sorted(items, key=lambda item: item.column))
+    mine = np.logical_and.reduce([item.holds(cells.X) for item in items]) & (y == t)
+    return Pattern(ordered, tuple(cells.say(item) for item in ordered), t, np.flatnonzero(mine), seen)
 
 
 def _fixed(x: Floats, mine: Bools, column: int) -> Item | None:
@@ -183,8 +196,8 @@ def _fixed(x: Floats, mine: Bools, column: int) -> Item | None:
 
 
 def _rank(seen: Evidence) -> float:
-    """What is looked at first: suspicious ones, then by labels and frequency, less where the rows look their part."""
-    return 1000.0 * ALONE(seen) + math.hypot(max(seen.contra, 0.0), max(seen.lift, 0.0)) * (1.0 - seen.alien)
+    """What is looked at first: suspicious ones, then the strongest."""
+    return OVER * ALONE(seen) + strength(seen)
 
 
 def _parts(items: tuple[int, ...]) -> list[tuple[int, ...]]:
@@ -192,8 +205,7 @@ def _parts(items: tuple[int, ...]) -> list[tuple[int, ...]]:
     return [(*items[:i], *items[i + 1 :]) for i in range(len(items))] if len(items) > 2 else []
 
 
-def _chosen(screen: Screen, given: Iterable[tuple[int, ...]]) -> list[Candidate]:
-    found = screen.candidates()
+def _chosen(screen: Screen, found: list[Candidate], given: Iterable[tuple[int, ...]]) -> list[Candidate]:
     by_odd = sorted(found, key=lambda one: (-one.odd, one.items))
     by_contra = sorted(found, key=lambda one: (-one.contra, one.items))
     by_lift = sorted((one for one in found if one.contra > 0), key=lambda one: (-one.lift, one.items))

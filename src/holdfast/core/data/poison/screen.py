@@ -21,7 +21,7 @@ Singles = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
 MAX_WEIGHT = 4.0
-PAIRS = 60
+PAIRS = 200
 FRONT = 40
 BRANCH = 4
 DEPTH = 4

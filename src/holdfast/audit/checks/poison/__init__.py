@@ -1,0 +1,1 @@
+"""Checks of training rows: planted labels, triggers, copies and odd slices."""
