@@ -70,7 +70,10 @@ def test_the_new_version_is_what_the_run_says_it_is(learner: str, threshold: flo
     assert abs(after.train_flag_rate - made.run.before.train_flag_rate) < 0.01
     seen = audited(subject, made.path, WISH.seed)
     assert seen["evasion.recall", None] == pytest.approx(after.recall)
-    assert seen["evasion.robust_recall", 0.01] == pytest.approx(after.at(0.01).robust_recall)
+    # The audit's search judged it too; what that left open, the exact attack has settled, never the other way.
+    row = after.recall / after.attacked
+    assert seen["evasion.robust_recall", 0.01] - 2 * row <= after.at(0.01).robust_recall + 1e-9
+    assert after.at(0.01).robust_recall <= seen["evasion.robust_recall", 0.01] + 1e-9
     assert after.at(0.01).proven_recall <= after.at(0.01).robust_recall
 
 
