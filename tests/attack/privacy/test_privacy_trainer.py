@@ -41,6 +41,14 @@ def test_a_process_of_its_own_gives_what_this_one_would() -> None:
     assert counted == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
+def test_every_library_trains_there() -> None:
+    libraries = (Library.FOREST, Library.LOGISTIC, Library.NET, Library.HISTOGRAM, Library.LIGHTGBM)
+    small = [task(Design(library, trees=5, depth=3, min_rows=2), 2) for library in libraries]
+    for one in train(small):
+        assert one.hit.mean() > 0.5
+        assert one.confidence.shape == (2, 200)
+
+
 def test_a_killed_process_is_told_by_its_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(TrainingProcess):
         def __enter__(self) -> TrainingProcess:

@@ -18,7 +18,8 @@ from holdfast.core.learn.design import Design, Library
 from holdfast.core.learn.process import bind_to_parent
 
 JOB = "job.json"
-COMPANIONS = ("pandas", "pyarrow", "matplotlib", "graphviz")
+COMPANIONS = ("pandas", "sklearn", "pyarrow", "matplotlib", "graphviz")
+"""What XGBoost and LightGBM import where it is there, for faces that training on matrices never shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ def _task(folder: Path, number: int, job: Job) -> Iterator[Made]:
 
 
 def _unneeded(folder: Path) -> tuple[str, ...]:
+    """scikit-learn asks what kind of table it is given, so it needs them all."""
     boosters = (Library.XGBOOST, Library.LIGHTGBM)
-    return (*COMPANIONS, "sklearn") if all(job.design.library in boosters for job in jobs(folder)) else COMPANIONS
+    return COMPANIONS if all(job.design.library in boosters for job in jobs(folder)) else ()
 
 
 def main() -> None:
