@@ -35,6 +35,8 @@ OWN = (
     "holdfast.attack.nets.capgd",
     "holdfast.attack.nets.population",
     "holdfast.attack.nets.ensemble",
+    "holdfast.attack.adapters.art",
+    "holdfast.attack.adapters.veritas",
 )
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +16,7 @@ from holdfast.core.contract import Contract, FeatureMap
 from holdfast.core.errors import TargetError, UsageError
 from holdfast.core.formats.nets import Curve, NetModel, net_margins
 from holdfast.core.formats.nets_build import assemble
-
-sys.path.insert(0, str(Path(__file__).parent))
-from helpers_nets import CONTRACT, SCALES, applicant_target, applicants, flagged, layers, smallest
+from smallnets import CONTRACT, SCALES, applicant_target, applicants, flagged, layers, smallest
 
 METHODS = ["evasion.capgd", "evasion.ensemble"]
 

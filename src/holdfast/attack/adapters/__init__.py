@@ -1,0 +1,1 @@
+"""Other projects' attacks on our targets, each behind its own package and judged as ours are."""
