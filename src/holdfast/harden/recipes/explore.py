@@ -19,19 +19,19 @@ CAUTION = 0.75
 
 @recipe(id="explore", version=1)
 def explore(bench: Bench) -> Iterator[Draft]:
-    """The best plan after every few trials, then what else stands on the front."""
+    """A good plan at once, the best after every few trials, then what else stands on the front."""
+    yield draft(bench, STARTS[0])
     study = Study(bench)
     if not study.usable:
-        yield draft(bench, STARTS[0])
         return
     plain = study.trial(Plan(bench.original))
     frontier = Frontier(plain.auc - CAUTION * bench.may_cost, bench.seed)
-    given: set[Plan] = set()
+    given = {STARTS[0]}
     for number, plan in enumerate(frontier.proposals(), 1):
         frontier.learn(plan, study.trial(plan))
         bench.tell(_words(number, bench.trials, frontier, plain))
         best = frontier.best()
-        if best is not None and best not in given and (number % EVERY == 0 or number in (1, bench.trials)):
+        if best is not None and best not in given and (number % EVERY == 0 or number == bench.trials):
             given.add(best)
             yield draft(bench, best)
         if number >= bench.trials:
