@@ -257,3 +257,29 @@ def test_compiled_classes_are_found_in_their_binaries():
     assert found == {"Tree": "c", "__pyx_unpickle_Tree": "h"}
     unsafe = Index([Source("toy._tree", ".so", content + b"\0popen\0", is_package=False)])
     assert {kind for _, _, kind in entries(unsafe)} == {""}
+
+
+def test_a_name_is_listed_as_far_as_every_generation_allows():
+    safe, opens, reads = (
+        "class Model: pass",
+        "class Model:\n    def __init__(self, path): self.data = open(path)",
+        "class Model:\n    def __setstate__(self, state): self.data = open(state)",
+    )
+
+    def mode(*texts):
+        names = build(*([distribution(models=text)] for text in texts))["names"].get("toy.models", {})
+        return next((mode for mode, listed in names.items() if "Model" in listed.split()), "")
+
+    assert [mode(safe), mode(opens), mode(reads)] == ["c", "n", ""]
+    assert mode(safe, opens) == mode(opens, safe) == "n"
+    assert mode(safe, reads, opens) == ""
+    assert mode(safe, "class Other: pass") == "c"
+
+
+def test_named_tuples_and_aliases_of_stubs_are_names():
+    text = "from collections import namedtuple\nTriple = namedtuple('Triple', ['a'])\nother = open('file')\n"
+    index = Index(distribution(models=text).sources)
+    assert {entry: kind for module, entry, kind in entries(index) if module == "toy.models"} == {"Triple": "c"}
+    stub = b"class signed: ...\nint64 = signed[int]\nthing = unknown[int]\n"
+    index = Index([Source("toy", ".pyi", stub, is_package=True)])
+    assert {entry: kind for _, entry, kind in entries(index)} == {"signed": "c", "int64": "c"}

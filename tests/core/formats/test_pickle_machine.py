@@ -317,3 +317,20 @@ def test_lengths_that_overflow_are_refused():
     for code in b"\x8d\x8e\x96":
         data = bytes([code]) + struct.pack("<Q", 2**63) + b"x."
         assert Kind.TRUNCATED in kinds(data)
+
+
+def test_a_class_with_its_source_beside_it_is_that_class():
+    """How torch's older files name a class: the loader hands back what the second element is."""
+    named = b"(X\x06\x00\x00\x00modulecos\nsystem\nX\x01\x00\x00\x00fX\x01\x00\x00\x00st"
+    facts = read_pickles(b"\x80\x02" + named + b"QX\x02\x00\x00\x00id\x85R.").facts
+    assert ("persistent-id", "module") in {(fact.kind, fact.value) for fact in facts}
+    assert ("call", "os.system") in {(fact.kind, fact.value) for fact in facts}
+
+
+def test_a_docstring_of_an_instance_is_no_dunder_state():
+    def kinds(key: bytes) -> set[str]:
+        state = b"}X" + len(key).to_bytes(4, "little") + key + b"Nsb."
+        return {fact.kind for fact in read_pickles(b"\x80\x02cfractions\nFraction\n)\x81" + state).facts}
+
+    assert "dunder-state" not in kinds(b"__doc__")
+    assert "dunder-state" in kinds(b"__dict__")

@@ -1,5 +1,6 @@
-"""Writes the allowlist: `python -m holdfast.scan.allowlist.generate [--wheel FILE]... [DISTRIBUTION]...`.
+"""Writes the allowlist: `python -m holdfast.scan.allowlist.generate [--wheel FILE]... [--generation FOLDER]...`.
 
+Libraries of the same years form a generation; this environment is one. What any of them forbids is not listed.
 Reads sources only; nothing is imported. A class is listed where what runs while it is loaded reaches no file,
 process, network, import or eval; a function as a reconstructor where its own library names it as one.
 """
@@ -65,6 +66,8 @@ STANDARD: Final = (
     | {"test", "_interpreters", "_interpchannels", "_interpqueues", "_pyrepl", "_testcapi", "_testinternalcapi"}
 )
 """The standard library of this and other versions, Python 2's as far as the unpickler knows it."""
+MODES: Final = ("", "v", "n", "h", "c")
+"""From nothing to everything."""
 DANGERS: Final = ("file", "process", "network", "import", "eval")
 
 
@@ -181,22 +184,22 @@ def _published(index: Index, modes: dict[str, str]) -> Iterator[tuple[str, str, 
                     yield module.name, name, modes[path]
 
 
-def build(distributions: Iterable[Distribution]) -> dict[str, JSONValue]:
-    """The allowlist as it is written to the data file."""
-    found = sorted(distributions, key=lambda item: item.name)
-    index = Index([source for distribution in found for source in distribution.sources])
+def build(*generations: Iterable[Distribution]) -> dict[str, JSONValue]:
+    """The allowlist as it is written to the data file. A generation is libraries that are installed together."""
+    found = [sorted(generation, key=lambda item: item.name) for generation in generations]
     table: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     seeded = [(module, name, mode) for module, mode, names, _ in SEEDS for name in names.split()]
     claimed = {(module, name) for module, name, _ in seeded}
-    for module, name, mode in entries(index):
+    for (module, name), mode in _agreed(map(_modes, found)).items():
         if mode and (module, name) not in claimed and not purpose(module):
             table[module][mode].add(name)
     for module, name, mode in seeded:
         table[module][mode].add(name)
-    covered = {source.module.partition(".")[0] for distribution in found for source in distribution.sources}
+    every = [distribution for generation in found for distribution in generation]
+    covered = {source.module.partition(".")[0] for distribution in every for source in distribution.sources}
     return {
         "schema": SCHEMA,
-        "sources": [{"name": item.name, "version": item.version, "digest": item.digest} for item in found],
+        "sources": [{"name": item.name, "version": item.version, "digest": item.digest} for item in every],
         "covered": [*sorted(covered)],
         "standard": [*sorted(STANDARD)],
         "unneeded": {use: " ".join(sorted(names.split())) for use, names in sorted(UNNEEDED.items())},
@@ -208,15 +211,35 @@ def build(distributions: Iterable[Distribution]) -> dict[str, JSONValue]:
     }
 
 
+def _modes(distributions: list[Distribution]) -> dict[tuple[str, str], str]:
+    """The mode of every name that one generation defines, empty where it may not be used."""
+    index = Index([source for distribution in distributions for source in distribution.sources])
+    found: dict[tuple[str, str], str] = {}
+    for module, name, mode in entries(index):
+        found[module, name] = max(found.get((module, name), ""), mode, key=MODES.index)
+    return found
+
+
+def _agreed(generations: Iterable[dict[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
+    """What every generation that knows a name allows: nobody can tell from a file which one will load it."""
+    agreed: dict[tuple[str, str], str] = {}
+    for modes in generations:
+        for place, mode in modes.items():
+            agreed[place] = min(agreed.get(place, mode), mode, key=MODES.index)
+    return agreed
+
+
 def main() -> None:
     """Write the data file beside this module."""
     parser = argparse.ArgumentParser(description="Generate the allowlist from sources.")
     parser.add_argument("distributions", nargs="*", default=DEFAULT)
     parser.add_argument("--wheel", type=Path, action="append", default=[])
+    parser.add_argument("--generation", type=Path, action="append", default=[], help="a folder of wheels")
     parser.add_argument("--output", type=Path, default=NAMES)
     options = parser.parse_args()
-    found = [installed(name) for name in options.distributions] + [wheel(path) for path in options.wheel]
-    text = json.dumps(build(found), indent=0, ensure_ascii=True, sort_keys=False)
+    present = [installed(name) for name in options.distributions] + [wheel(path) for path in options.wheel]
+    earlier = [[wheel(path) for path in sorted(folder.glob("*.whl"))] for folder in options.generation]
+    text = json.dumps(build(present, *earlier), indent=0, ensure_ascii=True, sort_keys=False)
     options.output.write_text(text + "\n", encoding="utf-8")
 
 

@@ -81,8 +81,21 @@ SEEDS: Final[tuple[tuple[str, str, str, str], ...]] = (
         "_load_from_bytes",
         "loads a torch file; accepted only for literal bytes, which are scanned",
     ),
+    (
+        "torch.jit._pickle",
+        "c",
+        "build_intlist build_tensorlist build_doublelist build_boollist build_tensor_from_id restore_type_tag",
+        "give back what they are handed; how TorchScript marks the type of a list",
+    ),
+    ("dill._dill", "h", "_create_array", "calls the reconstructor it is handed, a name that must be listed"),
     ("numpy._core", "r", "_ufunc_reconstruct", "allowed only where the name it imports is listed"),
 )
 
-ALIASES: Final = (("numpy.core", "numpy._core"),)
-"""Packages that were renamed; both names appear in files."""
+ALIASES: Final = (
+    ("numpy.core._multiarray_umath", "numpy"),
+    ("numpy._core._multiarray_umath", "numpy"),
+    ("numpy.core", "numpy._core"),
+    ("_loss", "sklearn._loss._loss"),
+)
+"""Modules that were renamed, or that say another name of themselves than the one they are imported by (a C module of
+numpy's functions; Cython modules of scikit-learn before 1.6): files hold both names."""

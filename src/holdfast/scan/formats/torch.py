@@ -52,6 +52,11 @@ def _is_known_storage(fact: Fact) -> bool:
     return fact.kind == Kind.PERSISTENT_ID and fact.value == "storage"
 
 
+def _is_known_to_legacy(fact: Fact) -> bool:
+    """The older loader also hands classes back, which are judged by their names like any other."""
+    return fact.kind == Kind.PERSISTENT_ID and fact.value in ("storage", "module")
+
+
 def _is_storage(window: Window, entry: ZipEntry) -> bool:
     """A stored member `data/<n>` that does not begin like something that could be opened on its own."""
     parts = entry.name.split("/")
@@ -91,7 +96,7 @@ def read_legacy(inspector: Inspector, window: Window, seen: Seen, depth: int) ->
         pos = after
     finally:
         facts = [moved(fact, -window.start) for fact in notes.all()]
-        seen.facts += [fact for fact in facts if not _is_known_storage(fact)]
+        seen.facts += [fact for fact in facts if not _is_known_to_legacy(fact)]
         seen.parsed = max(0, pos - window.start - seen.skipped)
     read_enclosed(inspector, seen, notes.enclosed(), depth)
     if pos < window.end:

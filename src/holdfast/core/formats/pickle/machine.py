@@ -34,6 +34,8 @@ from holdfast.core.formats.pickle.opcodes import READERS, Op, Reader
 from holdfast.core.formats.pickle.raw_arrays import WRAPPERS, read_raw_array
 
 HIGHEST_PROTOCOL: Final = 5
+INERT_STATE: Final = "__doc__"
+"""The one attribute in double underscores that no code acts on; libraries copy it to their instances."""
 MEMO_GAP: Final = 10_000_000
 """A memo index above this, and far above what the stream filled, only makes the loader allocate memory."""
 
@@ -140,7 +142,7 @@ class Machine:
                 if not isinstance(key, str):
                     if not isinstance(key, int | float | bytes | Lump | None):
                         self.notes.add(Kind.COMPUTED_STATE, describe(key), offset)
-                elif key.startswith("__") and key.endswith("__"):
+                elif key.startswith("__") and key.endswith("__") and key != INERT_STATE:
                     self.notes.add(Kind.DUNDER_STATE, key, offset)
 
     # -- marks, memo and simple stack moves
@@ -362,8 +364,9 @@ class Machine:
 
     def persistent(self, _: None) -> None:
         identity = self.pop_value()
-        self.notes.add(Kind.PERSISTENT_ID, _storage(identity) or describe(identity), self.at)
-        self.stack.append(Persistent(identity, self.at))
+        self.notes.add(Kind.PERSISTENT_ID, _known(identity) or describe(identity), self.at)
+        # torch's older files: the loader compares the class's source and hands the class itself back.
+        self.stack.append(identity[1] if _is_module(identity) else Persistent(identity, self.at))
 
     def extension(self, code: int) -> None:
         self.notes.add(Kind.EXTENSION, str(code), self.at)
@@ -399,8 +402,18 @@ def _modern(module: str, name: str) -> tuple[str, str]:
     return _compat_pickle.IMPORT_MAPPING.get(module, module), name
 
 
-def _storage(identity: Value) -> str | None:
-    """`storage` for the tuple in which torch names the bytes of a tensor."""
+def _is_module(identity: Value) -> bool:
+    """Whether this is the tuple in which torch's older files name a class, with its source beside it."""
+    match identity:
+        case ("module", Global(), str() | None, str() | None | Span()):
+            return True
+    return False
+
+
+def _known(identity: Value) -> str | None:
+    """`storage` or `module` for the tuples in which torch names the bytes of a tensor, or a class."""
+    if _is_module(identity):
+        return "module"
     if not (isinstance(identity, tuple) and len(identity) in (5, 6) and identity[0] == "storage"):
         return None
     kind, key, place, size = identity[1:5]
