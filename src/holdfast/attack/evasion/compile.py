@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from holdfast.attack.evasion.goal import shares
 from holdfast.attack.evasion.kernels import rules as codes
 from holdfast.core.contract import Contract, Row, Term
 
@@ -45,6 +46,7 @@ def compile_rules(contract: Contract, scales: Floats) -> Arrays:
         "missing": [feature.missing for feature in features],
         "scale": scales,
         "cost": [feature.cost for feature in features],
+        "share": shares(contract),
         "derived": [feature.derived is not None for feature in features],
         "affected_at": affected_at,
         "affected": affected,

@@ -1,4 +1,4 @@
-"""What a goal means on a model's raw outputs."""
+"""What a goal means: on a model's raw outputs, and as a distance with limits."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.attack.evasion.kernels.state import LEVEL, TOP
-from holdfast.attack.interface import Goal
+from holdfast.attack.interface import Goal, Norm
+from holdfast.core.contract import Contract
+from holdfast.core.contract.distance import moves
 from holdfast.core.errors import UsageError
 from holdfast.core.formats.trees import Link, TreeEnsemble
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+WITHIN = 1e-9
+"""Relative room for the rounding of sums against a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,42 @@ class Aim:
     level: float
     guard: float
     """How far beyond is beyond doubt: the model's own library rounds sums and scores."""
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """Distances of one goal under one contract, in units of `scales` (d,)."""
+
+    contract: Contract
+    scales: Floats
+    goal: Goal
+
+    def of(self, moved: Floats, rows: Floats) -> Floats:
+        """(n,) distances in the norm that the goal minimises."""
+        return self._in(self.goal.minimise, moves(self.contract, moved, rows, self.scales))
+
+    def inside(self, moved: Floats, rows: Floats) -> Bools:
+        """(n,) whether all limits of the goal are kept."""
+        step = moves(self.contract, moved, rows, self.scales)
+        kept = np.ones(len(step), np.bool_)
+        for limit in self.goal.within:
+            kept &= self._in(limit.norm, step) <= limit.most * (1.0 + WITHIN)
+        return kept
+
+    def _in(self, norm: Norm, step: Floats) -> Floats:
+        if norm is Norm.LINF:
+            return np.asarray(step.max(axis=1, initial=0.0))
+        if norm is Norm.L1:
+            return np.asarray(step @ np.array([feature.cost for feature in self.contract.features]))
+        if norm is Norm.L2:
+            return np.asarray(np.sqrt((step**2).sum(axis=1)))
+        return np.asarray((step > 0) @ shares(self.contract))
+
+
+def shares(contract: Contract) -> Floats:
+    """(d,) what a changed column adds to the number of changes: members of a one-hot group change in pairs."""
+    grouped = {column for group in contract.groups for column in group}
+    return np.array([0.5 if column in grouped else 1.0 for column in range(len(contract.features))])
 
 
 def compile_goal(ensemble: TreeEnsemble, goal: Goal) -> Aim:

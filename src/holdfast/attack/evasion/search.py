@@ -8,6 +8,7 @@ After Zhang et al., "An Efficient Adversarial Attack for Tree Ensembles" (NeurIP
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,18 +17,25 @@ from numpy.typing import NDArray
 
 from holdfast.attack.bins import Forest, Grid
 from holdfast.attack.evasion.compile import compile_lines, compile_rules
-from holdfast.attack.evasion.goal import compile_goal, reached
+from holdfast.attack.evasion.goal import Measure, compile_goal, reached
+from holdfast.attack.evasion.kernels import sums
 from holdfast.attack.evasion.kernels.bound import ENTRY, UNDO
 from holdfast.attack.evasion.kernels.branch import FORKS
 from holdfast.attack.evasion.kernels.moves import NARROW, WIDE
 from holdfast.attack.evasion.kernels.search import search_row
 from holdfast.attack.evasion.kernels.state import Arena
-from holdfast.attack.interface import Budget, EvasionResult, Goal, attack
+from holdfast.attack.interface import Budget, EvasionResult, Goal, Limit, Norm, attack
 from holdfast.attack.target import TreeTarget
 from holdfast.core.contract import Contract
 from holdfast.core.contract.distance import l1_cost, linf
 
 METHOD = "evasion.search"
+NORMS = {Norm.LINF: sums.LINF, Norm.L1: sums.L1, Norm.L0: sums.L0, Norm.L2: sums.L2}
+EVERYWHERE = 1e308
+"""The largest box. Slots that are not allowed are farther: at inf."""
+HALF = 0.25
+"""Numbers of columns are counted in halves."""
+ROUNDING = 1e-12
 ROUNDS = 3
 """Rows whose gap the model's own rounding undoes are searched again, each time further beyond the decision."""
 CAUTION = 16.0
@@ -49,6 +57,7 @@ def search(
 ) -> EvasionResult:
     """The smallest moves found for `rows` (n, d); a row that breaks the contract before the attack is left alone."""
     plan = Plan(target, goal, contract, scales)
+    measure = Measure(contract, scales, goal)
     seeds = np.array([_seed(row, seed) for row in rows], np.int64)
     moved, success = rows.copy(), np.zeros(len(rows), np.bool_)
     nodes, floor = np.zeros(len(rows), np.int64), np.zeros(len(rows))
@@ -64,11 +73,11 @@ def search(
         left = left[arrived & ~kept]
         if not left.size:
             break
-    distances = np.where(success, linf(contract, moved, rows, scales), np.inf)
+    distances = np.where(success, measure.of(moved, rows), np.inf)
     return EvasionResult(
         success=success,
         adversarial=moved,
-        linf=distances,
+        linf=np.where(success, linf(contract, moved, rows, scales), np.inf),
         floor=np.minimum(floor, distances),
         cost=np.where(success, l1_cost(contract, moved, rows, scales), np.inf),
         valid=contract.validate(moved, rows).valid,
@@ -103,7 +112,9 @@ class Plan:
     def __init__(self, target: TreeTarget, goal: Goal, contract: Contract, scales: Floats) -> None:
         self._target = target
         self._contract = contract
+        self._goal = goal
         self._aim = compile_goal(target.ensemble, goal)
+        self._measure = Measure(contract, scales, goal)
         moves, counts = compile_lines(contract)
         self.arena = Arena(
             {
@@ -128,18 +139,37 @@ class Plan:
             found.moved[i] = arena.arrays["best"]
             found.distances[i], found.floors[i] = arena.get("found"), arena.get("floor")
             found.spent[i] = int(arena.get("visited"))
+        if self._goal.minimise is Norm.L2:
+            found = replace(found, distances=np.sqrt(found.distances), floors=np.sqrt(found.floors))
         return replace(found, moved=self._contract.derive(found.moved))
 
     def begin(self, caution: float = 1.0) -> None:
         """Hand the goal to the kernels."""
-        aim = self._aim
+        aim, goal = self._aim, self._goal
+        caps = self.arena.arrays["caps"]
+        caps[:] = np.inf
+        caps[sums.LINF] = EVERYWHERE
+        for limit in goal.within:
+            number = NORMS[limit.norm]
+            caps[number] = min(caps[number], _cap(limit))
+        totals = np.isfinite(caps[1:]).any() or goal.minimise is not Norm.LINF
+        self.arena.set(norm=NORMS[goal.minimise], capped=int(totals), greed=0)
         self.arena.set(aim_mode=aim.mode, aim_output=aim.output, aim_sign=aim.sign, aim_level=aim.level)
         self.arena.set(aim_guard=aim.guard * caution)
 
     def confirmed(self, moved: Floats, rows: Floats) -> Bools:
         """Which moved rows keep the contract and stand beyond the decision on the model's own arithmetic."""
-        valid: Bools = self._contract.validate(moved, rows).valid
+        valid: Bools = self._contract.validate(moved, rows).valid & self._measure.inside(moved, rows)
         return valid & reached(self._aim, self._target.margins(moved))
+
+
+def _cap(limit: Limit) -> float:
+    """A limit as kernels count: L2 squared, sums with room for the rounding of their last digit."""
+    if limit.norm is Norm.LINF:
+        return limit.most
+    if limit.norm is Norm.L0:
+        return math.floor(limit.most) + HALF
+    return (limit.most**2 if limit.norm is Norm.L2 else limit.most) * (1.0 + ROUNDING)
 
 
 def _model(forest: Forest, grid: Grid) -> dict[str, Any]:
@@ -162,7 +192,7 @@ def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
     """Room for one row."""
     per_column = "x was best x_before bins change_column change_value change_bin"
     per_column += " reach_low reach_high reach_missing span_low span_high"
-    per_column += " torn choice kept_low kept_high kept_missing"
+    per_column += " torn choice part_far kept_low kept_high kept_missing"
     per_column += " trail_low trail_high trail_missing trail_tree"
     depth = forest.depth + 1
     rooms = {
@@ -170,6 +200,7 @@ def _scratch(forest: Forest, grid: Grid) -> dict[str, Any]:
         "reach_mask trail_mask kept_mask": int(grid.word[-1]),
         "value far radii begins ends loss": grid.low.size,
         "out out_ahead out_most out_least leaf_most leaf_least": forest.base.size,
+        "caps spent part_spent leaf_spent": len(NORMS),
         "delta": forest.base.size * grid.low.size,
         "stack": ENTRY * depth,
         "undo": 2 * UNDO * depth,

@@ -12,6 +12,7 @@ from holdfast.attack.evasion.kernels.reach import open_reach
 from holdfast.attack.evasion.kernels.row import keep, reset, spent
 from holdfast.attack.evasion.kernels.rules import NEVER, assign, changes_hold, drop
 from holdfast.attack.evasion.kernels.state import TOP, State
+from holdfast.attack.evasion.kernels.sums import LEAST_TOLL, SUMS, fits_caps, least_far, row_fits, toll
 from holdfast.attack.evasion.kernels.votes import ABOVE, BELOW, NOT, ONLY, count_votes, take_votes
 
 FORKS = 256
@@ -29,7 +30,7 @@ def settle(s: State, radius: float) -> int:
         s.forks += 1
         split = whole(0)
         _narrow_to(s, depth)
-        if _promising(s) and _choose(s, radius):
+        if _promising(s, radius) and _choose(s, radius):
             if _chosen_arrives(s):
                 keep(s)
                 return ARRIVED
@@ -51,11 +52,67 @@ def settle(s: State, radius: float) -> int:
 
 
 @kernel
-def _promising(s: State) -> bool:
+def _promising(s: State, radius: float) -> bool:
     """Whether some row in the part may arrive; votes are taken on the way."""
+    if s.capped != 0 and not _affordable(s, radius):
+        return False
     if s.aim_mode == TOP and best_case(s) <= -s.aim_guard:
         return False
     return take_votes(s) > -s.aim_guard
+
+
+@kernel
+def _affordable(s: State, radius: float) -> bool:
+    """Note how far each column must move in the part; whether the totals leave room for that."""
+    s.part_radius = radius
+    for norm in SUMS:
+        reals(s.part_spent)[norm] = 0.0
+    for column in range(s.n_columns):
+        far = 0.0
+        if _free(s, column) and ints(s.masked)[column] == 0 and ints(s.reach_missing)[column] == 0:
+            far = least_far(s, column, ints(s.reach_low)[column], ints(s.reach_high)[column], radius)
+        reals(s.part_far)[column] = far
+        if far > 0.0:
+            for norm in SUMS:
+                reals(s.part_spent)[norm] += toll(s, norm, column, far)
+    return fits_caps(s, reals(s.part_spent))
+
+
+@kernel
+def _economise(s: State) -> None:
+    """Leave columns where they were that gain the votes least for what they add, until all totals fit."""
+    for column in range(s.n_columns):
+        slot = ints(s.start)[column] + ints(s.choice)[column]
+        far = reals(s.far)[slot] if _free(s, column) else 0.0
+        for norm in SUMS:
+            reals(s.spent)[norm] = (0.0 if column == 0 else reals(s.spent)[norm]) + toll(s, norm, column, far)
+    for _ in range(s.n_columns):
+        if fits_caps(s, reals(s.spent)):
+            return
+        chosen, least = whole(-1), np.inf
+        for column in range(s.n_columns):
+            start, choice, own = ints(s.start)[column], ints(s.choice)[column], ints(s.bins)[column]
+            if _free(s, column) and choice != own and _in_reach(s, column, own):
+                gain = reals(s.loss)[start + own] - reals(s.loss)[start + choice]
+                gain /= max(LEAST_TOLL, toll(s, s.norm, column, reals(s.far)[start + choice]))
+                if gain < least:
+                    chosen, least = column, gain
+        if chosen < 0:
+            return
+        for norm in SUMS:
+            far = reals(s.far)[ints(s.start)[chosen] + ints(s.choice)[chosen]]
+            reals(s.spent)[norm] -= toll(s, norm, chosen, far)
+        ints(s.choice)[chosen] = ints(s.bins)[chosen]
+
+
+@kernel
+def _in_reach(s: State, column: int, place: int) -> bool:
+    if ints(s.masked)[column] != 0:
+        word = words(s.reach_mask)[ints(s.word)[column] + (place >> 6)]
+        return bool((word >> np.uint64(place & 63)) & np.uint64(1) != np.uint64(0))
+    if place == ints(s.size)[column]:
+        return ints(s.reach_missing)[column] != 0
+    return ints(s.reach_low)[column] <= place < ints(s.reach_high)[column]
 
 
 @kernel
@@ -117,12 +174,14 @@ def _choose(s: State, radius: float) -> bool:
 def _chosen_arrives(s: State) -> bool:
     """Whether the row of the chosen bins is allowed and beyond the decision; its changes stay pending."""
     reset(s)
+    if s.capped != 0:
+        _economise(s)
     for column in range(s.n_columns):
         if _free(s, column) and ints(s.choice)[column] != ints(s.bins)[column]:
             assign(s, column, reals(s.value)[ints(s.start)[column] + ints(s.choice)[column]])
     for group in range(s.n_groups):
         _one_member(s, group)
-    return changes_hold(s) and measured(s) > s.aim_guard
+    return changes_hold(s) and row_fits(s) and measured(s) > s.aim_guard
 
 
 @kernel
@@ -146,8 +205,8 @@ def _one_member(s: State, group: int) -> None:
 def _loss_of(s: State, column: int, value: float) -> float:
     """What the votes lose where a column takes a value; much where it is out of reach."""
     place = find_bin(s, column, value)
-    inside = ints(s.reach_low)[column] <= place < ints(s.reach_high)[column]
-    return reals(s.loss)[ints(s.start)[column] + place] if inside and _free(s, column) else 1e9
+    inside = place >= 0 and _free(s, column) and _in_reach(s, column, place)
+    return reals(s.loss)[ints(s.start)[column] + place] if inside else 1e9
 
 
 @kernel
@@ -189,15 +248,8 @@ def _split_anywhere(s: State, radius: float) -> bool:
 def _part_at_choice(s: State, column: int, radius: float) -> int:
     """Set the split of a column beside its chosen bin; how many usable bins it has."""
     start, chosen, usable, under = ints(s.start)[column], ints(s.choice)[column], whole(0), whole(0)
-    first = ints(s.word)[column]
     for k in range(ints(s.size)[column] + 1):
-        if ints(s.masked)[column] != 0:
-            inside = (words(s.reach_mask)[first + (k >> 6)] >> np.uint64(k & 63)) & np.uint64(1) != np.uint64(0)
-        elif k == ints(s.size)[column]:
-            inside = ints(s.reach_missing)[column] != 0
-        else:
-            inside = ints(s.reach_low)[column] <= k < ints(s.reach_high)[column]
-        if inside and reals(s.far)[start + k] <= radius:
+        if _in_reach(s, column, whole(k)) and reals(s.far)[start + k] <= radius:
             usable += 1
             under += whole(k < chosen)
     s.split_at, s.split_kind = chosen, whole(ONLY)

@@ -21,6 +21,7 @@ from holdfast.attack.evasion.kernels.rules import (
     solve,
 )
 from holdfast.attack.evasion.kernels.state import State
+from holdfast.attack.evasion.kernels.sums import account, row_fits, row_toll, single_extra, single_fits, worth
 
 GAIN = 1e-12
 """A gap must grow by more than this to count as progress."""
@@ -32,13 +33,13 @@ NARROW, WIDE = 16, 96
 
 
 @kernel
-def best_single(s: State, radius: float, out: RealArray, delta: RealArray) -> tuple[int, int, float]:
-    """(column, slot, gap) of the best move of one column inside `radius`; column -1 where there is none.
+def best_single(s: State, radius: float, out: RealArray, delta: RealArray) -> tuple[int, int, float, float]:
+    """(column, slot, gap, worth) of the best move of one column inside `radius`; column -1 where there is none.
 
-    Among moves that arrive, the shortest is best; else the one with the largest gap.
+    Among moves that arrive, the shortest is best; else the one that is worth most.
     """
-    far = reals(s.far)
-    best, best_column, best_slot, best_far = -np.inf, -1, -1, np.inf
+    far, now = reals(s.far), gap(s, out)
+    best, best_worth, best_column, best_slot, best_extra = -np.inf, -np.inf, -1, -1, np.inf
     for p in range(s.n_plain):
         column = ints(s.plain)[p]
         start = ints(s.start)[column]
@@ -47,13 +48,13 @@ def best_single(s: State, radius: float, out: RealArray, delta: RealArray) -> tu
         slot = low
         while slot <= last:
             if far[slot] <= radius and slot != own:
-                found = gap_at(s, out, delta, slot)
-                better = far[slot] < best_far if best > s.aim_guard else True
-                wanted = s.aim_guard if best > s.aim_guard else best
-                if found > wanted and better and single_holds(s, column, reals(s.value)[slot]):
-                    best, best_column, best_slot, best_far = found, column, slot, far[slot]
+                found, extra = gap_at(s, out, delta, slot), single_extra(s, column, slot)
+                value, arrives = worth(s, found, now, extra), found > s.aim_guard
+                better = arrives and extra < best_extra if best > s.aim_guard else arrives or value > best_worth
+                if better and single_holds(s, column, reals(s.value)[slot]) and single_fits(s, column, slot):
+                    best, best_worth, best_column, best_slot, best_extra = found, value, column, slot, extra
             slot = slot + 1 if slot + 1 < high or slot >= high else last
-    return best_column, best_slot, best
+    return best_column, best_slot, best, best_worth
 
 
 @kernel
@@ -65,7 +66,7 @@ def step_all(s: State, radius: float, level: float) -> bool:
         slot = _best_slot(s, column, radius, now + GAIN)
         if slot >= 0:
             assign(s, column, reals(s.value)[slot])
-    if s.n_changes > 1 and measured(s) > level + GAIN:
+    if s.n_changes > 1 and row_fits(s) and measured(s) > level + GAIN:
         keep(s)
         return True
     drop(s)
@@ -82,7 +83,7 @@ def _best_slot(s: State, column: int, radius: float, above: float) -> int:
     while slot <= last:
         if far[slot] <= radius and slot != own:
             found = gap_at(s, reals(s.out), reals(s.delta), slot)
-            if found > above and single_holds(s, column, reals(s.value)[slot]):
+            if found > above and single_holds(s, column, reals(s.value)[slot]) and single_fits(s, column, slot):
                 above, chosen = found, slot
         slot = slot + 1 if slot + 1 < high or slot >= high else last
     return chosen
@@ -231,30 +232,37 @@ def _derived_at(s: State, primary: int, derived: int, value: float) -> float:
 
 
 @kernel
-def best_line(s: State, first: int, last: int, radius: float, level: float) -> tuple[int, float]:
-    """(line, value) of the best of lines first .. last; line -1 where none has a gap above `level`.
+def best_line(s: State, first: int, last: int, radius: float, level: float, bar: float) -> tuple[int, float]:
+    """(line, value) of the best of lines first .. last; line -1 where none has a gap above `level`, or is worth `bar`.
 
     Every option is judged by the sum of its single effects; the best few are then measured.
     """
     s.short_size = 0
+    now = gap(s, reals(s.out))
     for line in range(first, last):
         size = line_values(s, line, radius, level)
         s.visited += OPTION_NODES * size
         for i in range(size):
             value = reals(s.options)[i]
-            if tie(s, line, value) and changes_distance(s) <= radius:
+            if tie(s, line, value) and changes_distance(s) <= radius and row_fits(s):
                 hoped = foreseen(s)
                 if hoped > level + GAIN:
-                    shortlist(s, line, value, hoped)
+                    shortlist(s, line, value, _pending_worth(s, hoped, now))
             drop(s)
-    best, chosen, chosen_value = level + GAIN, -1, 0.0
+    best, chosen, chosen_value = bar, -1, 0.0
     for i in range(s.short_size):
         tie(s, ints(s.short_line)[i], reals(s.short_value)[i])
         found = measured(s)
+        value = _pending_worth(s, found, now)
         drop(s)
-        if found > best:
-            best, chosen, chosen_value = found, ints(s.short_line)[i], reals(s.short_value)[i]
+        if found > level + GAIN and value > best:
+            best, chosen, chosen_value = value, ints(s.short_line)[i], reals(s.short_value)[i]
     return chosen, chosen_value
+
+
+@kernel
+def _pending_worth(s: State, found: float, now: float) -> float:
+    return worth(s, found, now, row_toll(s, s.norm) - reals(s.spent)[s.norm]) if s.greed != 0 else found
 
 
 @kernel
@@ -280,11 +288,12 @@ def step(s: State, radius: float, level: float, repair: int) -> bool:
 
     Where none does and `repair` is wanted, a move with what repairs its relation. False where nothing gains.
     """
-    column, slot, found = best_single(s, radius, reals(s.out), reals(s.delta))
+    column, slot, found, value_alone = best_single(s, radius, reals(s.out), reals(s.delta))
     alone = column >= 0 and found > level + GAIN
-    line, value = best_line(s, whole(0), s.n_base, radius, found if alone else level)
+    bar = value_alone if alone else -np.inf
+    line, value = best_line(s, whole(0), s.n_base, radius, found if alone and s.greed == 0 else level, bar)
     if line < 0 and not alone and repair:
-        line, value = best_line(s, s.n_base, s.n_lines, radius, level)
+        line, value = best_line(s, s.n_base, s.n_lines, radius, level, -np.inf)
     if line >= 0:
         tie(s, line, value)
         keep(s)
@@ -308,6 +317,7 @@ def step_across(s: State, radius: float, level: float) -> bool:
         _make(s, line, value)
         for _ in range(s.valley):
             profile(s, reals(s.out), reals(s.delta))
+            account(s)
             now = gap(s, reals(s.out))
             if now > level + GAIN:
                 return True
@@ -350,7 +360,7 @@ def _first_moves(s: State, radius: float) -> int:
         best, best_value = -np.inf, 0.0
         for i in range(line_values(s, line, radius, -np.inf)):
             value = reals(s.options)[i]
-            if tie(s, line, value) and changes_distance(s) <= radius:
+            if tie(s, line, value) and changes_distance(s) <= radius and row_fits(s):
                 hoped = foreseen(s)
                 if hoped > best:
                     best, best_value = hoped, value
@@ -372,7 +382,8 @@ def _shortlist_column(s: State, column: int, radius: float) -> None:
     for slot in range(start, start + ints(s.size)[column] + 1):
         if reals(s.far)[slot] <= radius and slot != own:
             found = gap_at(s, reals(s.out), reals(s.delta), slot)
-            if found != before and single_holds(s, column, reals(s.value)[slot]):
+            new = found != before and single_fits(s, column, slot)
+            if new and single_holds(s, column, reals(s.value)[slot]):
                 shortlist(s, -1 - column, float(slot), found)
                 before = found
 

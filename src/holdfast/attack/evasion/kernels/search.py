@@ -1,219 +1,23 @@
-"""The search: climb the gap inside a box, bisect on the box, pull back what was not needed."""
+"""The search: a first arrival, then ever nearer ones, and what is proven on the way."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from holdfast.attack.evasion.kernels.bound import best_case
-from holdfast.attack.evasion.kernels.branch import ARRIVED, NONE, settle
-from holdfast.attack.evasion.kernels.forest import outputs, profile
-from holdfast.attack.evasion.kernels.jit import RealArray, entry, ints, kernel, reals, whole
-from holdfast.attack.evasion.kernels.moves import GAIN, foreseen, measured, step, step_across, tie
+from holdfast.attack.evasion.kernels.branch import ARRIVED, NONE, UNSURE, settle
+from holdfast.attack.evasion.kernels.climb import arrive, pull_back
+from holdfast.attack.evasion.kernels.forest import outputs
+from holdfast.attack.evasion.kernels.jit import RealArray, entry, kernel, reals, whole
 from holdfast.attack.evasion.kernels.reach import open_reach
-from holdfast.attack.evasion.kernels.row import (
-    begin,
-    copy,
-    draw,
-    gap,
-    gap_at,
-    keep,
-    move_to,
-    place,
-    reset,
-    spent,
-)
-from holdfast.attack.evasion.kernels.rules import (
-    assign,
-    changes_hold,
-    distance,
-    drop,
-    row_cost,
-    row_distance,
-    single_holds,
-)
+from holdfast.attack.evasion.kernels.row import begin, copy, gap, spent
 from holdfast.attack.evasion.kernels.state import State
+from holdfast.attack.evasion.kernels.sums import L0, LINF
 
-EVERYWHERE = 1e308
-"""The largest box. Slots that are not allowed are farther: at inf."""
-MAX_STEPS = 200
-"""Steps of one climb: each raises the gap, so this only bounds pathological models."""
-STIRRED_SHARE = 0.3
-SHORT_VALLEY = 2
-LONG_VALLEY = 4
-"""Moves that may follow one that loses."""
 CLOSER = 1 - 1e-9
 FIRST_FORKS, FLOOR_FORKS = 1000, 300
-LOST = 8
-"""Times as many restarts while no arrival is known at all."""
-
-
-@kernel
-def climb(s: State, radius: float) -> bool:
-    """Steepest ascent of the gap from the present row inside the box, over small valleys; whether it arrived."""
-    for _ in range(MAX_STEPS):
-        profile(s, reals(s.out), reals(s.delta))
-        now = gap(s, reals(s.out))
-        if now > s.aim_guard or spent(s):
-            return now > s.aim_guard
-        if not (step(s, radius, now, whole(1)) or step_across(s, radius, now)):
-            return False
-    return False
-
-
-@kernel
-def pull_back(s: State) -> float:
-    """Give back whatever change the arrival does not need, the farthest column first, and remember the row.
-
-    Returns the distance that remains.
-    """
-    open_reach(s, row_distance(s))
-    for _ in range(MAX_STEPS):
-        profile(s, reals(s.out), reals(s.delta))
-        if spent(s) or not (_shorten_single(s) or _shorten_line(s) or _unswap(s)):
-            break
-    copy(reals(s.best), reals(s.x), s.n_columns)
-    return row_distance(s)
-
-
-@kernel
-def _shorten_single(s: State) -> bool:
-    """Move one column nearer to where it was, still beyond the decision: the farthest that can."""
-    chosen, chosen_slot, chosen_far = whole(-1), whole(-1), 0.0
-    for p in range(s.n_plain):
-        column = ints(s.plain)[p]
-        away = distance(s, column, reals(s.x)[column])
-        if away > chosen_far:
-            slot = _nearer_slot(s, column, away)
-            if slot >= 0:
-                chosen, chosen_slot, chosen_far = column, slot, away
-    if chosen < 0:
-        return False
-    move_to(s, chosen, chosen_slot)
-    return True
-
-
-@kernel
-def _nearer_slot(s: State, column: int, away: float) -> int:
-    """The slot nearest to where a column was, nearer than `away`, that keeps the row beyond the decision; else -1."""
-    far, start = reals(s.far), ints(s.start)[column]
-    own = start + ints(s.bins)[column]
-    nearest, chosen = away, -1
-    for slot in range(start, start + ints(s.size)[column] + 1):
-        if far[slot] < nearest:
-            arrived = slot == own or gap_at(s, reals(s.out), reals(s.delta), slot) > s.aim_guard
-            if arrived and single_holds(s, column, reals(s.value)[slot]):
-                nearest, chosen = far[slot], whole(slot)
-    return chosen
-
-
-@kernel
-def _shorten_line(s: State) -> bool:
-    """Take tied columns back together, where that neither lengthens the way nor costs as much."""
-    far, cost = row_distance(s), row_cost(s)
-    for line in range(s.n_lines):
-        primary = ints(s.primary)[line]
-        away = distance(s, primary, reals(s.x)[primary]) if primary >= 0 else 0.0
-        if away > 0.0 and (line < s.n_base or _partner_moved(s, line)):
-            start = ints(s.start)[primary]
-            for slot in range(start, start + ints(s.size)[primary] + 1):
-                if reals(s.far)[slot] < away:
-                    if tie(s, line, reals(s.value)[slot]) and _cheaper(s, far, cost):
-                        keep(s)
-                        return True
-                    drop(s)
-    return False
-
-
-@kernel
-def _partner_moved(s: State, line: int) -> bool:
-    partner = ints(s.step_partner)[ints(s.step_at)[line]]
-    return partner != ints(s.primary)[line] and reals(s.x)[partner] != reals(s.was)[partner]
-
-
-@kernel
-def _cheaper(s: State, far: float, cost: float) -> bool:
-    """Whether the pending changes are worth keeping."""
-    saves = row_distance(s) <= far and row_cost(s) < cost - GAIN
-    return saves and foreseen(s) > s.aim_guard and measured(s) > s.aim_guard
-
-
-@kernel
-def _unswap(s: State) -> bool:
-    """Give a one-hot group its first member back."""
-    for line in range(s.n_lines):
-        if ints(s.primary)[line] < 0:
-            group = -1 - ints(s.primary)[line]
-            first = ints(s.member_at)[group]
-            for at in range(first, ints(s.member_at)[group + 1]):
-                column = ints(s.member)[at]
-                if reals(s.was)[column] == 1.0 and reals(s.x)[column] != 1.0:
-                    if tie(s, line, float(at - first)) and measured(s) > s.aim_guard:
-                        keep(s)
-                        return True
-                    drop(s)
-    return False
-
-
-@kernel
-def _retreat(s: State, radius: float) -> bool:
-    """Start from the best row so far, its far columns drawn into the box; False where the contract forbids that."""
-    copy(reals(s.x), reals(s.best), s.n_columns)
-    place(s)
-    for column in range(s.n_columns):
-        if distance(s, column, reals(s.x)[column]) > radius:
-            assign(s, column, reals(s.value)[_outermost(s, column, radius)])
-    possible = changes_hold(s) and row_distance(s) <= radius
-    keep(s)
-    return possible
-
-
-@kernel
-def _outermost(s: State, column: int, radius: float) -> int:
-    """The allowed slot inside the box nearest to the column's present bin."""
-    far, start = reals(s.far), ints(s.start)[column]
-    own, best, apart = start + ints(s.bins)[column], start, -1
-    for slot in range(start, start + ints(s.size)[column] + 1):
-        if far[slot] <= radius and (apart < 0 or abs(slot - own) < apart):
-            best, apart = whole(slot), abs(slot - own)
-    return best
-
-
-@kernel
-def _stir(s: State, radius: float) -> None:
-    """Move some of the free columns anywhere inside the box, as far as the relations allow."""
-    for p in range(s.n_plain):
-        column = ints(s.plain)[p]
-        low, high = ints(s.reach_low)[column], ints(s.reach_high)[column]
-        if draw(s) < STIRRED_SHARE and low < high:
-            slot = ints(s.start)[column] + low + whole(draw(s) * (high - low))
-            if reals(s.far)[slot] <= radius and single_holds(s, column, reals(s.value)[slot]):
-                move_to(s, column, slot)
-
-
-@kernel
-def _arrive(s: State, radius: float, hard: int) -> bool:
-    """Whether a climb inside the box arrives, from the best row so far, drawn into the box, or from the row itself.
-
-    Where `hard`, it climbs one column at a time, and then from stirred rows.
-    """
-    open_reach(s, radius)
-    again = s.restarts if radius < EVERYWHERE else LOST * s.restarts
-    attempts = 2 + again if hard else 2
-    for attempt in range(attempts):
-        s.eager = whole(not hard or attempt >= 2)
-        s.valley = LONG_VALLEY if hard else SHORT_VALLEY
-        s.wide = whole(hard and radius == EVERYWHERE)
-        if attempt % 2 == 1:
-            reset(s)
-        elif not (radius < EVERYWHERE and _retreat(s, radius)):
-            continue
-        if attempt >= 2:
-            _stir(s, radius)
-        if climb(s, radius):
-            return True
-        if spent(s):
-            return False
-    return False
+"""Parts of the box just below the distance found, and of the smaller ones that raise the floor."""
+FLOOR_STEPS = 8
 
 
 @entry
@@ -221,7 +25,7 @@ def search_row(s: State) -> None:
     """Search the row in `was`; fills `best`, `found`, `floor` and `visited`.
 
     `found` is the least distance at which the row arrives, inf where none was found. Provably nothing arrives at a
-    distance below `floor`. Bisection on the box first; what it leaves is tried again, the hard way, in any smaller box.
+    distance below `floor`. Both are in the norm of the goal, squared for L2.
     """
     copy(reals(s.best), reals(s.was), s.n_columns)
     s.found, s.floor = np.inf, 0.0
@@ -232,17 +36,74 @@ def search_row(s: State) -> None:
         s.found = 0.0
         return
     s.floor = np.inf
-    if _hopeless(s, EVERYWHERE):
+    if _hopeless(s, reals(s.caps)[LINF]):
         return
-    s.found = _improve(s, EVERYWHERE, whole(0))
+    s.forks = 0
+    s.found = _improve(s, reals(s.caps)[LINF], whole(0))
     if np.isinf(s.found):
-        s.found = _improve(s, EVERYWHERE, whole(1))
+        s.found = _improve(s, reals(s.caps)[LINF], whole(1))
+    if s.norm == LINF:
+        _least_box(s)
+    else:
+        _least_total(s)
+
+
+@kernel
+def _least_box(s: State) -> None:
+    """Bisect on the box; what that leaves is searched by splitting, then the hard way, in any smaller box."""
     high = _rising(s)
     hopeful = _first_hopeful(s, high)
     high = _bisect(s, hopeful, high)
-    s.forks = 0
     if not _settled(s, hopeful, high):
         _raise_floor(s, hopeful, _try_hard(s, hopeful, _fewer(s, high)))
+
+
+@kernel
+def _least_total(s: State) -> None:
+    """Ever smaller totals: climbs, then splits, then climbs the hard way, while any of them arrives."""
+    most = reals(s.caps)[s.norm]
+    answer = whole(ARRIVED)
+    while answer != NONE and s.found > 0.0 and not spent(s):
+        reals(s.caps)[s.norm] = min(most, _below(s))
+        better = _improve(s, reals(s.caps)[LINF], whole(answer == UNSURE)) if np.isfinite(s.found) else np.inf
+        if np.isinf(better):
+            if answer == UNSURE:
+                break
+            s.fork_limit = s.forks + FIRST_FORKS
+            answer = settle(s, reals(s.caps)[LINF])
+            better = pull_back(s) if answer == ARRIVED else np.inf
+        s.found = min(s.found, better)
+    s.floor = s.found if answer == NONE else _total_floor(s)
+    reals(s.caps)[s.norm] = most
+
+
+@kernel
+def _below(s: State) -> float:
+    """The largest total that is less than what was found; numbers of columns are whole."""
+    return s.found - 0.5 if s.norm == L0 else s.found * CLOSER
+
+
+@kernel
+def _total_floor(s: State) -> float:
+    """The greatest total that a few bisections prove too small."""
+    low, high = 0.0, s.found
+    for _ in range(FLOOR_STEPS if np.isfinite(s.found) else 0):
+        middle = 0.5 * (low + high)
+        if s.norm == L0:
+            middle = np.floor(middle) + 0.5
+        if spent(s) or not low < middle < high:
+            break
+        reals(s.caps)[s.norm] = middle
+        s.fork_limit = s.forks + FLOOR_FORKS
+        answer = settle(s, reals(s.caps)[LINF])
+        if answer == NONE:
+            low = middle
+        elif answer == ARRIVED:
+            s.found = min(s.found, pull_back(s))
+            high = s.found
+        else:
+            high = middle
+    return np.ceil(low) if s.norm == L0 else low
 
 
 @kernel
@@ -269,7 +130,7 @@ def _settled(s: State, hopeful: int, high: int) -> bool:
     answer = whole(NONE if hopeful == high and s.n_derived == 0 else ARRIVED)
     while answer == ARRIVED and s.found > 0.0 and not spent(s):
         s.fork_limit = s.forks + FIRST_FORKS
-        answer = settle(s, min(EVERYWHERE, s.found * CLOSER))
+        answer = settle(s, min(reals(s.caps)[LINF], s.found * CLOSER))
         if answer == ARRIVED:
             s.found = pull_back(s)
     s.floor = s.found
@@ -311,7 +172,7 @@ def _raise_floor(s: State, hopeful: int, high: int) -> None:
 @kernel
 def _improve(s: State, radius: float, hard: int) -> float:
     """The distance of an arrival inside the box, pulled back and remembered; inf where none was found."""
-    return pull_back(s) if _arrive(s, radius, hard) else np.inf
+    return pull_back(s) if arrive(s, radius, hard) else np.inf
 
 
 @kernel
@@ -347,7 +208,7 @@ def _rising(s: State) -> int:
     """Fill `radii` with the distances below `found`, in rising order, at which some bin comes into reach; how many."""
     size = whole(0)
     for slot in range(s.n_slots):
-        if 0.0 < reals(s.far)[slot] < s.found:
+        if 0.0 < reals(s.far)[slot] < s.found and reals(s.far)[slot] <= reals(s.caps)[LINF]:
             reals(s.radii)[size] = reals(s.far)[slot]
             size += 1
     values = reals(s.radii)

@@ -108,6 +108,18 @@ class State:
     aim_guard: float
     """A little over zero, so that rounding cannot undo an arrival."""
 
+    norm: int
+    """The norm to be least: see `sums`."""
+    caps: Reals
+    spent: Reals
+    """(4,) most that each norm may be, and what the present row has of it."""
+    capped: int
+    """1: some total has a limit."""
+    share: Reals
+    """(d,) what a changed column adds to the number of changes."""
+    greed: int
+    """1: moves are judged by gain per distance, 0: by gain."""
+
     # one row
     x: Reals
     was: Reals
@@ -170,6 +182,11 @@ class State:
     fork_kind: Ints
     fork_open: Ints
     """The best split, and the splits made so far: whose other part is still to be searched."""
+    part_far: Reals
+    part_spent: Reals
+    leaf_spent: Reals
+    """(d,), (4,) least distance of each column in a part of the box, and the totals there and in one leaf."""
+    part_radius: float
     kept_low: Ints
     kept_high: Ints
     kept_missing: Ints

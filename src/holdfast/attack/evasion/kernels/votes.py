@@ -12,6 +12,7 @@ from holdfast.attack.evasion.kernels.bound import ENTRY, branch, narrow, open_si
 from holdfast.attack.evasion.kernels.forest import COLUMN, CUT, LEFT, NODE, RIGHT
 from holdfast.attack.evasion.kernels.jit import ints, kernel, reals, shorts, whole, words
 from holdfast.attack.evasion.kernels.state import LEVEL, State
+from holdfast.attack.evasion.kernels.sums import SUMS, fits_caps, least_far, toll
 
 BELOW, ABOVE, ONLY, NOT = 0, 1, 2, 3
 """Parts of a column's bins: under a cut (and missing), from it on, one slot, all but it. Neighbours are complements."""
@@ -84,9 +85,9 @@ def _favourite(s: State, tree: int) -> int:
                 turns += 1
             node = whole(nodes[NODE * node + (LEFT if left else RIGHT)])
             column = whole(nodes[NODE * node + COLUMN])
-        value = _merit(s, tree, node)
+        value, fits = _merit(s, tree, node), s.capped == 0 or _leaf_fits(s, turns)
         s.leaf_worst = min(s.leaf_worst, value)
-        if value > s.leaf_best:
+        if fits and value > s.leaf_best:
             s.leaf_best, picked = value, turns
             for i in range(turns):
                 pick[i] = route[i]
@@ -100,6 +101,25 @@ def _favourite(s: State, tree: int) -> int:
         undone = narrow(s, stack[depth + 2], stack[depth + 3], stack[depth + 4], undone)
     undo(s, undone, whole(0))
     return picked
+
+
+@kernel
+def _leaf_fits(s: State, turns: int) -> bool:
+    """Whether the totals leave room for a row in the leaf at the end of `route`: columns narrowed on it must move."""
+    for norm in SUMS:
+        reals(s.leaf_spent)[norm] = reals(s.part_spent)[norm]
+    for i in range(turns):
+        column = whole(shorts(s.nodes)[NODE * (ints(s.route)[i] >> 1) + COLUMN])
+        plain = ints(s.masked)[column] == 0 and ints(s.reach_missing)[column] == 0
+        if plain and ints(s.derived)[column] == 0 and ints(s.torn)[column] == 0:
+            ints(s.torn)[column] = 1
+            far = least_far(s, column, ints(s.trail_low)[column], ints(s.trail_high)[column], s.part_radius)
+            for norm in SUMS:
+                added = toll(s, norm, column, far) - toll(s, norm, column, reals(s.part_far)[column])
+                reals(s.leaf_spent)[norm] += added
+    for i in range(turns):
+        ints(s.torn)[whole(shorts(s.nodes)[NODE * (ints(s.route)[i] >> 1) + COLUMN])] = 0
+    return fits_caps(s, reals(s.leaf_spent))
 
 
 @kernel
