@@ -20,7 +20,7 @@ Classes = NDArray[np.int64]
 
 STAMPED = 200
 """Rows of other classes that a pattern is tried on."""
-FLIPS = 0.5
+FLIPS = 0.65
 WITH_MODEL = Rule(contra=4.5, lift=4.0, pure_alien=0.55)
 """Weaker evidence of the data is enough where the model obeys the pattern."""
 INVERTED = 3

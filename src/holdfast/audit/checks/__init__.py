@@ -6,7 +6,8 @@ A check imports what it works with when it runs: planning must not pay for numpy
 from holdfast.audit.checks.data import contract, profile
 from holdfast.audit.checks.deps import advisories
 from holdfast.audit.checks.endpoint import hygiene
-from holdfast.audit.checks.evasion import gradient, search
+from holdfast.audit.checks.evasion import exact, gradient, search
+from holdfast.audit.checks.poison import backdoor, labels, rows
 from holdfast.audit.checks.privacy import attribute, membership
 from holdfast.audit.checks.quality import performance
 from holdfast.audit.checks.scan import artifact
@@ -17,11 +18,15 @@ __all__ = [
     "artifact",
     "attestation",
     "attribute",
+    "backdoor",
     "contract",
+    "exact",
     "gradient",
     "hygiene",
+    "labels",
     "membership",
     "performance",
     "profile",
+    "rows",
     "search",
 ]

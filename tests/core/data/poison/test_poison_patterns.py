@@ -25,15 +25,15 @@ def test_a_planted_trigger_is_found(trigger: Trigger) -> None:
     assert first.chance < 0.1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_clean_table_is_not_accused(seed: int) -> None:
     cells, y = poisoned.table(seed=seed)
     assert not [one.words for one in patterns(cells, y, 2) if one.suspicious]
 
 
 def test_equal_tables_give_equal_answers() -> None:
-    cells, made = poisoned.planted(poisoned.COMMON)
-    first, second = (patterns(cells, made.y, 2, seed=3) for _ in range(2))
+    cells, y = poisoned.table(500)
+    first, second = (patterns(cells, y, 2, seed=3) for _ in range(2))
     assert [(one.words, one.strength, one.rows.tolist()) for one in first] == [
         (one.words, one.strength, one.rows.tolist()) for one in second
     ]

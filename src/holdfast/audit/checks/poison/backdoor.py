@@ -61,7 +61,7 @@ def observe(target: Target, params: BackdoorParams, budget: Budget) -> Observati
     return Observation.of(measured, target.walls if accused else (), facts)
 
 
-FLIPS_CONFIRMED = 0.5
+FLIPS_CONFIRMED = 0.65
 
 
 def _leaning(target: Target) -> tuple[Leaning, bool]:
