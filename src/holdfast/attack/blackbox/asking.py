@@ -137,11 +137,11 @@ class Desk:
         distances, costs, inside = self._measure.of(points, was)
         distances[~valid] = np.inf
         cuts = np.cumsum(sizes)[:-1]
-        parts = zip(*(np.split(values, cuts) for values in (points, distances, costs, inside)), strict=True)
+        split = [np.split(values, cuts) for values in (points, distances, costs, inside)]
         found = []
-        for (book, question), part in zip(turn, parts, strict=True):
-            near = part[1] < question.below
-            found.append(_Sheet(book, *part, near, _fresh(book, part[0], near)))
+        for (book, question), at, far, cost, fits in zip(turn, *split, strict=True):
+            near = np.asarray(far < question.below)
+            found.append(_Sheet(book, at, far, cost, fits, near, _fresh(book, at, near)))
         return found
 
     def _possible(self, points: Floats, was: Floats) -> tuple[Floats, Bools]:

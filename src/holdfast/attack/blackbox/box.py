@@ -9,7 +9,7 @@ at which they cross, and to ask at the best radius first and bisect only where t
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 
 import numpy as np
@@ -17,23 +17,30 @@ from numpy.typing import NDArray
 
 from holdfast.attack.blackbox.asking import Question, Reply
 from holdfast.attack.blackbox.space import Space
+from holdfast.attack.blackbox.trim import TrimSearch
 
 Floats = NDArray[np.float64]
 Steps = Generator[Question, Reply, None]
 Found = Generator[Question, Reply, bool]
 
-STARTS = 24
-ROUNDS = 4
-"""Batches of starts that are tried before a row is given up."""
+STARTS = 12
+AMONG = (480, 480, 120, 48, 24, 12, 12, 0, 0, 0)
+"""Of how many other rows the nearest are taken as starts, batch by batch: near ones rarely cross, and cross well; the
+last batches are drawn at random."""
 FINE = 0.005
 """Relative width at which a bisection ends."""
+EXACT = 1e-5
+"""The same where nothing gains any more: what is left is to be had for a few questions."""
 FIRST = (0.4, 0.7, 0.9)
 """Shares of the radius that a descent asks first, together."""
 SHRINK = (0.15, 0.05, 0.015)
 """How far below the best radius levers are tried, from coarse to fine."""
+BETWEEN = 2
+"""Values between the ends of the box that a sweep tries of each column."""
 STIRS = 8
-QUIET = 120
-"""Turns without gain after which a search ends."""
+QUIET = 16
+"""Turns without gain after which a run ends and another begins, from another start."""
+RUNS = 12
 
 
 class BoxSearch:
@@ -47,7 +54,7 @@ class BoxSearch:
         self.space, self.rng, self.reserve, self.cap, self.strict = space, space.rng, reserve, cap, strict
         self.radius = np.inf
         self.left = reserve + 1
-        self.point = space.was
+        self.point = self.tightened = space.was
         self.aim = space.was
 
     @property
@@ -55,18 +62,50 @@ class BoxSearch:
         return bool(np.isfinite(self.radius))
 
     def run(self) -> Steps:
-        """Until nothing gains, or only the reserve of queries is left."""
+        """Search from several starts, one after another, until only the reserve of queries is left."""
+        best = self.radius, self.point
+        for _ in range(RUNS):
+            self.radius = np.inf
+            yield from self.once()
+            best = min(best, (self.radius, self.point), key=lambda found: found[0])
+            if self.left <= self.reserve or best[0] in (0.0, np.inf):
+                break
+        self.radius, self.point = best
+
+    def once(self) -> Steps:
+        """From one start, until nothing gains."""
         yield from self.start()
-        turns, quiet = (self.sweep, self.lean, self.stir, self.lean, self.stir, self.fresh), 0
+        turns, quiet = self._turns(), 0
         while self.found and self.radius > 0 and quiet < QUIET and self.left > self.reserve:
             gained = yield from turns[quiet % len(turns)]()
             quiet = 0 if gained else quiet + 1
+            if quiet == 1:
+                yield from self.descend(self.aim, EXACT)
+
+    def _turns(self) -> tuple[Callable[[], Found], ...]:
+        if self.space.tied:
+            return (self.sweep, self.tighten, self.sweep, self.lean, self.stir, self.lean, self.stir, self.fresh)
+        return (self.sweep, self.lean, self.stir, self.lean, self.stir, self.fresh)
+
+    def tighten(self) -> Found:
+        """Take back what the best point does not need: relations between columns give others that much more room."""
+        if np.array_equal(self.point, self.tightened, equal_nan=True):
+            return False
+        trim = TrimSearch(self.space, self.point, self.space.tied)
+        yield from trim.once()
+        self.left = trim.left
+        columns = [column for lever in self.space.tied for column in lever]
+        self.aim = self.aim.copy()
+        self.aim[columns] = trim.point[columns]
+        self.point = self.tightened = trim.point
+        self.radius = min(self.radius, self.space.radius(trim.point))
+        return False
 
     def start(self) -> Steps:
         """Some that cross, and of these the one that still does in the smallest box: halved until one is left."""
         aims = np.empty((0, len(self.space.was)))
-        for _ in range(ROUNDS):
-            aims = self.space.starts(STARTS)
+        for among in AMONG:
+            aims = self.space.starts(STARTS, among)
             reply = yield from self.at(aims, self.cap)
             if reply.crossed.any():
                 break
@@ -97,10 +136,10 @@ class BoxSearch:
         self.radius = float(reply.distances[nearest])
         return aims[reply.crossed]
 
-    def descend(self, aim: Floats) -> Steps:
-        """Bisect the radius from which on `aim` crosses, below the best."""
-        low, shares = 0.0, np.array(FIRST)
-        while self.radius - low > FINE * self.radius and self.left > self.reserve:
+    def descend(self, aim: Floats, fine: float = FINE) -> Steps:
+        """Bisect the radius from which on `aim` crosses, below the best, down to a relative width of `fine`."""
+        low, shares = self.radius * (1.0 - 2 * FINE) if fine < FINE else 0.0, np.array(FIRST)
+        while self.radius - low > fine * self.radius and self.left > self.reserve:
             radii = low + (self.radius - low) * shares
             aims = np.repeat(aim[None], len(radii), axis=0)
             reply = yield from self.at(aims, radii)
@@ -135,7 +174,7 @@ class BoxSearch:
         """`base` with one lever set anew (k, d), for every value of every lever, and which lever that was."""
         aims, levers = [base], [-1]
         for number, lever in enumerate(self.space.levers):
-            for value in self.space.options(lever, inner, between=1):
+            for value in self.space.options(lever, inner, between=BETWEEN):
                 aim = base.copy()
                 aim[list(lever)] = value
                 aims.append(aim)
@@ -143,7 +182,7 @@ class BoxSearch:
         return np.array(aims), levers
 
     def joined(self, base: Floats, trials: Floats, levers: list[int], chosen: NDArray[np.int64]) -> Floats:
-        """`base` with the levers of the chosen trials; of two settings of one lever the first."""
+        """`base` with the levers of the chosen trials; of two settings of one lever the first of them."""
         joint, seen = base.copy(), set()
         for i in chosen:
             if levers[i] >= 0 and levers[i] not in seen:
@@ -175,10 +214,9 @@ class BoxSearch:
             return False
         trials, levers = self.trials(weak, self.radius)
         reply = yield from self.ask_within(trials)
-        hits = np.flatnonzero(reply.crossed)
-        if not hits.size:
+        if not reply.crossed.any():
             return False
-        joint = self.joined(self.aim, trials, levers, hits)[None]
+        joint = self.joined(self.aim, trials, levers, np.flatnonzero(reply.crossed))[None]
         reply = yield from self.at(joint, self.radius * (1.0 - 2 * FINE))
         if reply.crossed.any():
             self.take(joint, reply)
@@ -216,7 +254,7 @@ class BoxSearch:
     def fresh(self) -> Found:
         """Other starts in the best box; whether one of them crosses there."""
         inner = self.radius * (1.0 - 2 * FINE)
-        aims = self.space.starts(STIRS)
+        aims = self.space.starts(STIRS, int(self.rng.choice(AMONG)))
         other = self.rng.random(aims.shape) < 0.5
         aims = np.where(other, aims, self.aim)
         reply = yield from self.at(aims, inner)
@@ -232,4 +270,7 @@ class BoxSearch:
         for number in self.rng.permutation(len(self.space.levers))[:some]:
             options = self.space.options(self.space.levers[number], inner, between=2)
             aim[list(self.space.levers[number])] = options[self.rng.integers(len(options))]
+        for lever in self.space.tied if self.rng.random() < 0.5 else ():
+            if self.rng.random() < 0.5:
+                aim[list(lever)] = self.space.was[list(lever)]
         return aim

@@ -12,7 +12,7 @@ from holdfast.attack.blackbox.box import BoxSearch, Found
 
 Floats = NDArray[np.float64]
 SHRINK = (0.5, 0.2, 0.06, 0.02)
-PASSES = 3
+PASSES = 5
 
 
 class ClimbSearch(BoxSearch):
@@ -21,17 +21,18 @@ class ClimbSearch(BoxSearch):
     def sweep(self) -> Found:
         """Try smaller boxes, much smaller ones first; whether one of them crossed."""
         for shrink in SHRINK:
-            crossed = yield from self.climb(self.radius * (1.0 - shrink))
-            if crossed:
-                yield from self.descend(self.aim)
-                return True
-            if self.left <= self.reserve:
-                return False
+            for base in (self.aim, self.space.was):
+                crossed = yield from self.climb(base, self.radius * (1.0 - shrink))
+                if crossed:
+                    yield from self.descend(self.aim)
+                    return True
+                if self.left <= self.reserve:
+                    return False
         return False
 
-    def climb(self, inner: float) -> Found:
-        """Raise the score inside the box of radius `inner` until it crosses, or nothing gains."""
-        aim, level = self.aim, -np.inf
+    def climb(self, base: Floats, inner: float) -> Found:
+        """Raise the score of `base` inside the box of radius `inner` until it crosses, or nothing gains."""
+        aim, level = base, -np.inf
         for _ in range(PASSES):
             trials, levers = self.trials(aim, inner)
             reply = yield from self.at(trials, inner)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 MOST_CODES = 12
 """Categories of one column that are tried in one turn."""
+PARTS = (1.0, 1.0, 0.5, 0.25)
+NEAR = 0.5
 FAR = 3.0
 """Units around the row that starts are drawn from where the contract declares no bounds."""
 WHOLE = 1e-9
@@ -59,6 +61,9 @@ class Space:
         free[[column for lever in shape.levers for column in lever]] = True
         self.free = free & ~(self.low == self.high)
         self.levers = tuple(lever for lever in shape.levers if self.free[list(lever)].any())
+        bound = {f.column for c in shape.contract.constraints for r in c.rows for t in r.terms for f in t.factors}
+        self.tied = tuple(lever for lever in self.levers if bound.intersection(lever))
+        """Levers that relations bind to others."""
         self._background = background
 
     def clip(self, aims: Floats, radii: Floats) -> Floats:
@@ -74,12 +79,15 @@ class Space:
         stay = (self.shape.step | (np.isnan(aims) != np.isnan(self.was))) & ~wide
         return np.where(stay | ~self.free, self.was, found)
 
-    def starts(self, count: int) -> Floats:
-        """(count, d) rows with the movable columns of others, nearest others first; drawn where there are none."""
-        if not len(self._background):
+    def starts(self, count: int, among: int) -> Floats:
+        """(count, d) rows with the movable columns of others: the nearest of `among` others; drawn where none are."""
+        if not len(self._background) or not among:
             return self._drawn(count)
-        picked = self._background[self.rng.permutation(len(self._background))[: 8 * count]]
-        found = np.where(self.free, picked, self.was)
+        picked = self._background[self.rng.permutation(len(self._background))[:among]]
+        # Some take part of the other row only: all of it at once may be more than relations allow.
+        share = self.rng.choice(PARTS, len(picked))[:, None]
+        taken = self.free & (self.rng.random(picked.shape) < share)
+        found = np.where(taken, picked, self.was)
         size = self.radii(found)
         order = np.lexsort((size, ~(size > 0)))
         return found[order[:count]]
@@ -104,7 +112,10 @@ class Space:
         if feature.type == "category":
             return [np.array([code]) for code in self._some(feature.codes)]
         reach = radius * self.shape.scales[column]
-        drawn = self.was[column] + self.rng.uniform(-1.0, 1.0, between) * reach
+        share = self.rng.uniform(-1.0, 1.0, between)
+        # Half of them near the row: what a column has to pass is often close.
+        share = np.where(self.rng.random(between) < NEAR, share * 10.0 ** -self.rng.uniform(0, 3, between), share)
+        drawn = self.was[column] + share * reach
         return [np.array([value]) for value in (np.inf, -np.inf, self.was[column], *drawn)]
 
     def _some(self, codes: tuple[float, ...]) -> Sequence[float]:

@@ -104,7 +104,8 @@ class BlackBox:
         own = columns.index(goal.to)
         logs = np.log(np.maximum(scores, TINY))
         gap = logs[:, own] - np.delete(logs, own, axis=1).max(axis=1)
-        return np.where(scores.argmax(axis=1) == own, np.maximum(gap, TINY), np.minimum(gap, -TINY))
+        found: Floats = np.where(scores.argmax(axis=1) == own, np.maximum(gap, TINY), np.minimum(gap, -TINY))
+        return found
 
 
 def _beyond(positive: Floats, goal: Goal) -> Floats:

@@ -24,10 +24,14 @@ QUIET = 96
 
 
 class TrimSearch:
-    """Shortens one row's crossing `point`; better is nearer, and among equals cheaper."""
+    """Shortens one row's crossing `point`; better is nearer, and among equals cheaper.
 
-    def __init__(self, space: Space, point: Floats) -> None:
+    `levers` are those it may put back; all where none are named.
+    """
+
+    def __init__(self, space: Space, point: Floats, levers: tuple[tuple[int, ...], ...] | None = None) -> None:
         self.space, self.rng, self.point = space, space.rng, point
+        self.levers = space.levers if levers is None else levers
         self.score = (np.inf, np.inf)
         self.left = 1
 
@@ -60,7 +64,7 @@ class TrimSearch:
     def moved(self) -> list[tuple[int, ...]]:
         """The levers that are not where they were."""
         differs = ~((self.point == self.space.was) | (np.isnan(self.point) & np.isnan(self.space.was)))
-        return [lever for lever in self.space.levers if differs[list(lever)].any()]
+        return [lever for lever in self.levers if differs[list(lever)].any()]
 
     def restore(self) -> Steps:
         """Halves of the moved levers, then halves of those: many unneeded ones cost few questions."""
@@ -113,4 +117,4 @@ class TrimSearch:
             return value
         wide = np.full(len(self.space.was), np.nan)
         wide[list(lever)] = value
-        return self.space.clip(wide[None], np.array([2 * radius]))[0][list(lever)]
+        return np.asarray(self.space.clip(wide[None], np.array([2 * radius]))[0][list(lever)], np.float64)

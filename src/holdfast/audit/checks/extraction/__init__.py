@@ -1,0 +1,1 @@
+"""How well a model can be copied by asking it."""
