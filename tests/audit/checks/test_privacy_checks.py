@@ -22,6 +22,7 @@ from holdfast.audit.pool import Done, Pool
 from holdfast.audit.target import Parts, Target
 from holdfast.audit.worker import Job
 from holdfast.core.domain.observation import Observation, Status
+from holdfast.core.learn.design import Design, Library
 from holdfast.core.learn.process import TrainingProcess
 
 CONTRACT = bank.CONTRACT.replace("relations:", "  branch: {type: category, values: [1, 2], move: never}\nrelations:")
@@ -89,14 +90,18 @@ def test_a_model_that_learned_by_heart_is_found(leaky: Parts) -> None:
     assert "rate" in str(facts["privacy.membership.shadows"].detail)
 
 
-def test_a_model_that_remembers_nobody_is_at_chance(dull: Parts) -> None:
-    seen = members(dull)
-    found = numbers(seen)
+@pytest.fixture(scope="module")
+def of_dull(dull: Parts) -> Observation:
+    return members(dull)
+
+
+def test_a_model_that_remembers_nobody_is_at_chance(of_dull: Observation) -> None:
+    found = numbers(of_dull)
     assert found["privacy.membership.auc_low",] < 0.53
     assert found["privacy.membership.auc_high",] > 0.47
 
 
-def test_a_bounded_worker_process_sees_the_same(dull: Parts, tmp_path: Path) -> None:
+def test_a_bounded_worker_process_sees_the_same(dull: Parts, of_dull: Observation, tmp_path: Path) -> None:
     params = dataclasses.asdict(SMALL)
     with Pool(1, timeout_s=120, memory_bytes=8 << 30, log_folder=tmp_path) as pool:
         pool.submit("one", Job("privacy.membership", params, dull, Budget()))
@@ -105,22 +110,26 @@ def test_a_bounded_worker_process_sees_the_same(dull: Parts, tmp_path: Path) -> 
             done += pool.step(0.1)
     answer = done[0].answer
     assert answer.failure is None
-    assert answer.observation == members(dull)
+    assert answer.observation == of_dull
 
 
-def test_work_is_bounded_by_fewer_shadows(leaky: Parts) -> None:
-    found = members(leaky, replace(SMALL, work=1))
+def test_work_is_bounded_by_fewer_shadows_and_then_by_fewer_rows(leaky: Parts) -> None:
+    found = members(leaky, replace(SMALL, work=1_500_000))
     facts = {fact.kind: fact.value for fact in found.facts}
     assert facts["privacy.membership.shadows"] == 2
     assert facts["privacy.membership.attack"] == "rmia-online"
+    assert {one.n for one in found.measurements if one.name == "privacy.membership.auc"} == {1_000}
     assert "privacy.lira.auc" not in {one.name for one in found.measurements}
+    with Target(leaky) as target:
+        game, _, _ = membership._game(target, replace(SMALL, work=1), Design(Library.XGBOOST))
+    assert (game.asked, len(game.y)) == (100, 150)
 
 
 def test_held_out_rows_that_were_trained_on_are_left_out(leaky: Parts, tmp_path: Path) -> None:
     train, test = (pq.read_table(path) for path in (leaky.train, leaky.test))
     pq.write_table(pa.concat_tables([test, train.slice(0, 40)]), tmp_path / "test.parquet")
     with Target(replace(leaky, test=tmp_path / "test.parquet")) as target:
-        game, _, twins = membership._game(target, SMALL)
+        game, _, twins = membership._game(target, SMALL, Design(Library.XGBOOST))
         inner = {row.tobytes() for row in target.matrix(target.train)}
     assert twins >= 40
     assert not any(row.tobytes() in inner for row in game.X[500 : game.judged])

@@ -31,7 +31,7 @@ class MembershipParams:
     population: int = 2_000
     shadows: int = 16
     train_rows: int = 30_000
-    work: int = 300_000_000
+    work: int = 600_000_000
     fprs: tuple[float, ...] = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
     seed: int = 0
 
@@ -67,8 +67,8 @@ def observe(target: Target, params: MembershipParams, budget: Budget) -> Observa
 def _attacked(target: Target, params: MembershipParams, design: Design) -> Observation:
     from holdfast.attack.privacy.confidence import scaled
 
-    game, classes, twins = _game(target, params)
-    count = _affordable(design, params, len(game.y), len(classes))
+    game, classes, twins = _game(target, params, design)
+    count = _affordable(params, len(game.y) * _effort(design, len(classes)))
     answers = probabilities(target, game.X[: game.judged], classes)
     if answers is None:
         return Observation.unknown("the model gives no score per class, so its confidence in a row is not known")
@@ -80,22 +80,25 @@ def _attacked(target: Target, params: MembershipParams, design: Design) -> Obser
     )
 
 
-def _game(target: Target, params: MembershipParams) -> tuple[Game, Labels, int]:
+def _game(target: Target, params: MembershipParams, design: Design) -> tuple[Game, Labels, int]:
     """Members are training rows, others held-out rows; held-out rows with a twin among the training rows stay out."""
     import numpy as np
 
     from holdfast.attack.privacy import Game
+    from holdfast.attack.privacy.game import FEWEST_ROWS
 
     own, foreign = target.labels(target.train), target.labels(target.test)
     classes = classes_of(own, foreign)
     X, Z = target.matrix(target.train), target.matrix(target.test)
     alone = ~_among(np.column_stack([Z, foreign]), np.column_stack([X, own]))
+    most = min(params.train_rows, params.work // (FEWEST_SHADOWS * _effort(design, len(classes))))
+    rows = min(params.rows, max(most // 2, FEWEST_ROWS))
     game = Game.of(
         (X, np.searchsorted(classes, own)),
         (Z[alone], np.searchsorted(classes, foreign[alone])),
-        rows=params.rows,
-        population=params.population,
-        rest=max(0, params.train_rows - 2 * params.rows),
+        rows=rows,
+        population=min(params.population, rows),
+        rest=max(0, most - 2 * rows),
         seed=params.seed,
     )
     return game, classes, int((~alone).sum())
@@ -109,14 +112,19 @@ def _among(rows: Floats, others: Floats) -> NDArray[np.bool_]:
     return np.array([row.tobytes() in known for row in np.nan_to_num(rows, nan=np.inf) + 0.0], np.bool_)
 
 
-def _affordable(design: Design, params: MembershipParams, rows: int, classes: int) -> int:
-    """An even number of shadows that training can pay for; at least two."""
+def _effort(design: Design, classes: int) -> int:
+    """What training costs per row: 10 to 20 ns for each unit, a level of one of XGBoost's trees."""
     from holdfast.core.learn.design import Library
 
+    forests = (Library.FOREST, Library.EXTRA_TREES)
+    slow = {Library.FOREST: 4, Library.EXTRA_TREES: 4, Library.BOOSTING: 40, Library.HISTOGRAM: 2, Library.NET: 8}
     levels = design.depth or max(design.leaves, 256).bit_length()
-    slow = {Library.FOREST: 4, Library.EXTRA_TREES: 4, Library.BOOSTING: 12, Library.HISTOGRAM: 2, Library.NET: 8}
-    outputs = classes if classes > 2 and design.library not in (Library.FOREST, Library.EXTRA_TREES) else 1
-    one = rows * max(design.trees, 50) * levels * outputs * slow.get(design.library, 1)
+    outputs = classes if classes > 2 and design.library not in forests else 1
+    return max(design.trees, 50) * levels * outputs * slow.get(design.library, 1)
+
+
+def _affordable(params: MembershipParams, one: int) -> int:
+    """An even number of shadows that training can pay for; at least two."""
     return max(FEWEST_SHADOWS, min(params.shadows, params.work // one // 2 * 2))
 
 
