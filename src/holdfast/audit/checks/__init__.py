@@ -5,8 +5,9 @@ A check imports what it works with when it runs: planning must not pay for numpy
 
 from holdfast.audit.checks.data import contract, profile
 from holdfast.audit.checks.deps import advisories
-from holdfast.audit.checks.endpoint import hygiene
-from holdfast.audit.checks.evasion import exact, gradient, search
+from holdfast.audit.checks.endpoint import availability, hygiene
+from holdfast.audit.checks.evasion import blackbox, exact, gradient, search
+from holdfast.audit.checks.extraction import surrogate
 from holdfast.audit.checks.poison import backdoor, labels, rows
 from holdfast.audit.checks.privacy import attribute, membership
 from holdfast.audit.checks.quality import performance
@@ -18,7 +19,9 @@ __all__ = [
     "artifact",
     "attestation",
     "attribute",
+    "availability",
     "backdoor",
+    "blackbox",
     "contract",
     "exact",
     "gradient",
@@ -29,4 +32,5 @@ __all__ = [
     "profile",
     "rows",
     "search",
+    "surrogate",
 ]

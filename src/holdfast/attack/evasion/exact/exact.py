@@ -28,8 +28,8 @@ METHOD = "evasion.exact"
 TOLERANCE = 5e-7
 """Of a distance: what the solver's own tolerance may hide."""
 ROUNDS = 8
-NODE = 1_000
-"""Tree nodes of the budget that a node of the solver stands for."""
+ROOT, BRANCH = 1_000, 10
+"""What a coefficient of a program costs, in nodes of the budget: once, and at each branch of the solver."""
 FIRM = 1e-5
 """How far beyond the decision a row is asked to be where the solver's tolerance put the last one before it."""
 
@@ -147,27 +147,33 @@ class Closing:
         box = Box.of(self.place, within(self.place, nearer(self.place, self.norm, size)))
         radius = self._radius(box, size)
         formula = Formula.of(box, self.norm, radius, -self.ground.aim.guard)
-        if formula is None:
+        if formula is not None:
+            self.answer.left_out |= set(formula.left_out)
+        if formula is None or not self._affords(formula):
             self.answer.limited = True
             return
         if math.isfinite(size) and not self._strict(formula):
             formula.program.row(formula.aim, -np.inf, self._below())
-        solved = formula.solve(nodes=self._nodes, seconds=self._seconds())
-        self.answer.left_out |= set(formula.left_out)
+        solved = self._solved(formula)
         self._take(formula, solved, radius)
         if solved.solution is not None:
             self._candidate(formula, solved.solution)
 
+    def _affords(self, formula: Formula) -> bool:
+        """Whether the budget pays for the program; where it is one of seconds, the solver minds it."""
+        return self._until is not None or ROOT * formula.program.size <= self.budget.nodes_per_row
+
+    def _solved(self, formula: Formula) -> Solved:
+        size = max(1, formula.program.size)
+        nodes = max(1, self.budget.nodes_per_row // (BRANCH * size))
+        seconds = None if self._until is None else self._until - time.monotonic()
+        solved = formula.solve(nodes=nodes, seconds=seconds)
+        self.answer.nodes += size * (ROOT + BRANCH * solved.nodes)
+        return solved
+
     def _strict(self, formula: Formula) -> bool:
         """Whether the box itself holds nothing that is not nearer than the move found."""
         return self.norm is Norm.LINF and not formula.columns.inside
-
-    @property
-    def _nodes(self) -> int:
-        return max(1, self.budget.nodes_per_row // NODE)
-
-    def _seconds(self) -> float | None:
-        return None if self._until is None else self._until - time.monotonic()
 
     def _below(self) -> float:
         """Of the distance found, what a better one may be at most."""
@@ -178,7 +184,6 @@ class Closing:
     def _take(self, formula: Formula, solved: Solved, radius: float) -> None:
         """Raise the floor to what was proven."""
         answer = self.answer
-        answer.nodes += NODE * solved.nodes
         answer.limited = solved.status in (Status.LIMIT, Status.FAILED)
         if solved.status is Status.INFEASIBLE:
             exact = self.norm is Norm.L0 or self._strict(formula)
@@ -196,7 +201,7 @@ class Closing:
         if self._kept(wish) or self._kept(projected.X[0]):
             return
         firm = Formula.of(formula.columns.box, self.norm, formula.columns.radius, FIRM, FIRM)
-        solved = None if firm is None else firm.solve(nodes=self._nodes, seconds=self._seconds())
+        solved = None if firm is None else self._solved(firm)
         if firm is not None and solved is not None and solved.solution is not None:
             self._kept(firm.row(solved.solution))
 

@@ -59,6 +59,11 @@ class Program:
         self._rows: list[tuple[Affine, float, float]] = []
         self._block: tuple[Any, Any, Any, Any, Any] | None = None
 
+    @property
+    def size(self) -> int:
+        """Coefficients of the rows that came as a block."""
+        return 0 if self._block is None else int(self._block[0].size)
+
     def variable(self, low: float, high: float, *, whole: bool = False) -> int:
         """A new variable's number."""
         self.low.append(low)
