@@ -16,7 +16,7 @@ from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED
 if TYPE_CHECKING:
     from holdfast.core.settings import Settings
     from holdfast.core.sign import PublicKey
-    from holdfast.seal.make import Made
+    from holdfast.seal.making import Made
 
 ANY = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -64,7 +64,7 @@ def make(
     from holdfast.app import Holdfast
     from holdfast.cli.seal_text import made_text
     from holdfast.core.errors import UsageError
-    from holdfast.seal.make import make as seal
+    from holdfast.seal.making import make as seal
     from holdfast.seal.queries import made_view
 
     if save is not None and len(data) > 1:
@@ -133,7 +133,7 @@ def verify(
     """Hold DATA against its seal. Exits with 0 ok, 1 broken, 3 unknown (nobody trusted signed it)."""
     from holdfast.cli.seal_text import verified_text
     from holdfast.seal.queries import verified_view
-    from holdfast.seal.verify import verify as hold
+    from holdfast.seal.verifying import verify as hold
 
     keys = _trusted(asked["keys"], settings)
     placed = Output.of(forms, output)

@@ -10,10 +10,10 @@ from holdfast.core.domain.clock import to_iso
 if TYPE_CHECKING:
     from holdfast.core.data.seal import SealedFile
     from holdfast.seal.diff import Difference
-    from holdfast.seal.make import Made
+    from holdfast.seal.making import Made
     from holdfast.seal.statement import Signed
     from holdfast.seal.suspects import Suspects
-    from holdfast.seal.verify import Verified
+    from holdfast.seal.verifying import Verified
 
 FILES_SHOWN = 20
 
@@ -50,7 +50,7 @@ def verified_text(found: Verified) -> str:
 
 def difference_text(found: Difference, seen: Suspects | None) -> str:
     """What changed, and what speaks against the new rows."""
-    from holdfast.seal.verify import in_words
+    from holdfast.seal.verifying import in_words
 
     words = list(in_words(found.changes))
     head = f"{found.old.path} -> {found.new.path}: {'changed' if words else 'the same'}"

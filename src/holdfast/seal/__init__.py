@@ -14,13 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast.seal.make import make
-    from holdfast.seal.training import Training, training
-    from holdfast.seal.verify import verify
+    from holdfast.seal.making import make
+    from holdfast.seal.trainer import Training, training
+    from holdfast.seal.verifying import verify
 
 __all__ = ["Training", "make", "training", "verify"]
 
-_LAZY = {"Training": "training", "make": "make", "training": "training", "verify": "verify"}
+_LAZY = {"Training": "trainer", "make": "making", "training": "trainer", "verify": "verifying"}
 
 
 def __getattr__(name: str) -> Any:

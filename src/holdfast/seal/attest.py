@@ -15,7 +15,7 @@ from holdfast.core.sign.provenance import TRAINING_BUILD, TRAINING_SUFFIX
 
 if TYPE_CHECKING:
     from holdfast.seal.material import Sealed
-    from holdfast.seal.training import Training
+    from holdfast.seal.trainer import Training
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from holdfast.core.sign import PublicKey
 from holdfast.seal.files import data_of, earlier_of, is_seal, load, load_leaves, seal_of
 from holdfast.seal.observe import observe
 from holdfast.seal.statement import Seal
-from holdfast.seal.verify import same_bytes
+from holdfast.seal.verifying import same_bytes
 
 
 @dataclass(frozen=True, slots=True)

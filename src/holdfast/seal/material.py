@@ -15,7 +15,7 @@ from holdfast.core.sign import Material, PublicKey
 from holdfast.seal.faults import not_as_sealed, untrusted
 from holdfast.seal.files import load, seal_of
 from holdfast.seal.statement import Signed
-from holdfast.seal.verify import same_bytes, verify
+from holdfast.seal.verifying import same_bytes, verify
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from holdfast.seal.faults import not_as_sealed
 from holdfast.seal.files import load as load_seal
 from holdfast.seal.files import read_bounded, seal_of
 from holdfast.seal.statement import Seal
-from holdfast.seal.verify import EXITS, Standing
+from holdfast.seal.verifying import EXITS, Standing
 
 MAX_PROOF_BYTES: Final = 4_000_000
 _HASH: Final = re.compile(r"[0-9a-f]{64}")

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from holdfast.core.data.seal_changes import Changes, FileChanges, RowChanges
 from holdfast.seal.diff import Difference, State
-from holdfast.seal.make import Made
+from holdfast.seal.making import Made
 from holdfast.seal.statement import Seal, Signed
-from holdfast.seal.verify import Verified, in_words
+from holdfast.seal.verifying import Verified, in_words
 
 MAX_ROWS: Final = 1_000
 """How many row numbers a view lists before it only counts."""

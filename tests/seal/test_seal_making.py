@@ -22,8 +22,8 @@ from holdfast.seal import apart
 from holdfast.seal.code import NO_CODE
 from holdfast.seal.diff import compare
 from holdfast.seal.files import load, load_leaves, seal_of
-from holdfast.seal.make import make
-from holdfast.seal.verify import Standing, verify
+from holdfast.seal.making import make
+from holdfast.seal.verifying import Standing, verify
 
 from .conftest import READ_APART, columns, write
 
@@ -247,7 +247,7 @@ KILLED = """
 import os, shutil, signal, sys, pandas, pyarrow.parquet, holdfast.core.data.files, pyarrow.compute
 from pathlib import Path
 from holdfast.core.sign import SigningKey
-from holdfast.seal import files, make
+from holdfast.seal import files, making
 data, original = Path(sys.argv[1]), os.fsync
 for step in range(9):
     if (child := os.fork()) == 0:
@@ -259,7 +259,7 @@ for step in range(9):
                 os.kill(os.getpid(), signal.SIGKILL)
             original(handle)
         os.fsync = dying
-        make.make(data, SigningKey(bytes(range(32))), replace=True)
+        making.make(data, SigningKey(bytes(range(32))), replace=True)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     shutil.copytree(data.parent, sys.argv[2] + str(step))
