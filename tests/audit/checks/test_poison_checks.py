@@ -1,4 +1,4 @@
-"""The poison checks end to end: a planted trigger, turned labels, copies and a bad batch are named; nothing clean is."""
+"""The poison checks end to end: planted triggers, turned labels, copies and bad batches are named; nothing clean is."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_copies_and_a_bad_batch_are_named(clean: Parts, tmp_path: Path) -> None:
     columns = _columns(clean)
     n = len(columns["y"])
     columns = {name: np.append(values, np.repeat(values[7], 60)) for name, values in columns.items()}
-    columns["y"][n:] = 1
+    columns["y"][n:] = 1 - columns["y"][7]
     source = np.array(["branch"] * len(columns["y"]), object)
     batch = np.random.default_rng(1).choice(np.flatnonzero(columns["y"][:n] == 1), 150, replace=False)
     source[batch], columns["y"][batch] = "partner", 0

@@ -19,7 +19,7 @@ def test_near_copies_with_one_label_come_first() -> None:
     first = found[0]
     assert len(set(first.rows.tolist()) & set(made.rows.tolist())) >= 0.9 * len(made.rows)
     assert first.label == 1
-    assert first.log_p < np.log(1e-6)
+    assert first.log_p < np.log(1e-3)
     assert not first.identical
 
 
@@ -27,7 +27,7 @@ def test_equal_rows_are_called_equal_and_clean_tables_have_none() -> None:
     cells, y = poisoned.table(1000, seed=2)
     assert not [one for one in near_copies(cells, y) if one.log_p < np.log(1e-6)]
     X = np.vstack([cells.X, np.repeat(cells.X[:1], 30, axis=0)])
-    found = near_copies(Cells(cells.names, X, cells.texts), np.append(y, np.ones(30, np.int64)))
+    found = near_copies(Cells(cells.names, X, cells.texts), np.append(y, np.full(30, 1 - y[0])))
     assert found[0].identical
 
 

@@ -103,7 +103,7 @@ def _column(target: Target, name: str) -> NDArray[Any] | None:
 def _copies_fact(one: Copies, label: int, rows: Rows) -> Fact:
     some = ", ".join(str(int(rows[row])) for row in one.rows[:5])
     kind = "equal rows" if one.identical else "rows that are nearly the same"
-    detail = f"{one.pure:.0%} of them of class {label} ({one.expected:.0%} of all rows are), such as rows {some}"
+    detail = f"{one.pure:.0%} of them of class {label} ({one.expected:.0%} of other rows are), such as rows {some}"
     return Fact("poison.copies", f"{one.rows.size} {kind}", member="train", detail=detail)
 
 

@@ -1,7 +1,7 @@
-"""Near copies: many rows that are nearly the same and carry one label, where the rows around carry others.
+"""Near copies: many rows that are nearly the same and carry one label, where the rows around them carry others.
 
-Rows are put into cells of several shifted grids (quantile steps a column); rows that share a cell in any grid are near.
-One pass of hashing per grid, so the work is linear in the rows.
+Rows are put into cells of several shifted grids; rows that share a cell in any grid are near. The rows around are those
+of a grid COARSER times as wide. One pass of hashing per grid, so the work is linear in the rows.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from holdfast.core.data.poison.cells import Cells
-from holdfast.core.data.poison.counts import draw_tail
 
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int64]
 
 GRIDS = 6
-STEPS = 20
+STEPS = 100
 """Cells a column's quantile range is cut into."""
+COARSER = 20
 MIN_COPIES = 5
 MIN_COLUMNS = 3
-MOST_NAMED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class Copies:
     pure: float
     """Share of its rows that carry `label`."""
     expected: float
-    """Share of that label in the table."""
+    """Share of that label among the rows around, or in the whole table, whichever is more."""
     log_p: float
     """Natural logarithm of the probability of such purity by chance, times the number of groups looked at."""
     identical: bool
@@ -50,22 +49,45 @@ def near_copies(cells: Cells, y: Classes, *, seed: int = 0) -> list[Copies]:
     if steps.shape[1] < MIN_COLUMNS or cells.n_rows < MIN_COPIES:
         return []
     groups = _groups(steps, seed)
-    found = [_judged(cells, y, rows, len(groups)) for rows in groups]
+    around = _Around.of(steps, y)
+    found = [_judged(cells, y, rows, around, len(groups)) for rows in groups]
     return sorted(found, key=lambda one: (one.log_p, int(one.rows[0])))
 
 
-def _judged(cells: Cells, y: Classes, rows: NDArray[np.intp], tests: int) -> Copies:
+@dataclass(frozen=True, eq=False)
+class _Around:
+    """How many rows, and of which class, each wide cell has."""
+
+    cell: NDArray[np.intp]
+    counts: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, steps: Floats, y: Classes) -> _Around:
+        _, cell = np.unique(_hashed(np.floor(steps / COARSER), 1), return_inverse=True)
+        counts = np.zeros((int(cell.max()) + 1, int(y.max()) + 1), np.intp)
+        np.add.at(counts, (cell, y), 1)
+        return cls(cell, counts)
+
+    def share(self, y: Classes, rows: NDArray[np.intp], label: int) -> float:
+        """Share of `label` among the rows around `rows`, drawn towards the whole table's by one row."""
+        own = np.bincount(y[rows], minlength=self.counts.shape[1])
+        others = self.counts[np.unique(self.cell[rows])].sum(axis=0) - own
+        return float((others[label] + (y == label).mean()) / (others.sum() + 1.0))
+
+
+def _judged(cells: Cells, y: Classes, rows: NDArray[np.intp], around: _Around, tests: int) -> Copies:
+    from scipy.stats import binom
+
     labels, counts = np.unique(y[rows], return_counts=True)
     label, most = int(labels[counts.argmax()]), int(counts.max())
-    marked = int((y == label).sum())
-    tail = float(draw_tail(most, rows.size, marked, len(y)))
+    expected = max(around.share(y, rows, label), float((y == label).mean()))
     same = np.nan_to_num(cells.X[rows], nan=-1.5e300)
     return Copies(
         rows=rows,
         label=label,
         pure=most / rows.size,
-        expected=marked / len(y),
-        log_p=min(0.0, tail + float(np.log(tests))),
+        expected=expected,
+        log_p=min(0.0, float(binom.logsf(most - 1, rows.size, expected)) + float(np.log(tests))),
         identical=bool((same == same[0]).all()),
     )
 
@@ -89,15 +111,18 @@ def _groups(steps: Floats, seed: int) -> list[NDArray[np.intp]]:
     parent = np.arange(len(steps))
     for grid in range(GRIDS):
         shift = rng.uniform(0.0, 1.0, steps.shape[1]) if grid else np.full(steps.shape[1], 0.5)
-        cell = np.floor(steps + shift).astype(np.int64)
-        factors = rng.integers(1, 2**62, steps.shape[1], dtype=np.int64) | 1
-        with np.errstate(over="ignore"):
-            key = (cell * factors).sum(axis=1)
-        _join(parent, key)
+        _join(parent, _hashed(np.floor(steps + shift), seed + grid))
     root = _roots(parent)
     order = np.argsort(root, kind="stable")
     parts = np.split(order, np.flatnonzero(np.diff(root[order])) + 1)
     return [np.sort(part) for part in parts if part.size >= MIN_COPIES]
+
+
+def _hashed(cell: Floats, seed: int) -> NDArray[np.int64]:
+    """(n,) one number per row of whole numbers; equal rows have equal ones, others hardly ever."""
+    factors = np.random.default_rng(seed).integers(1, 2**62, cell.shape[1], dtype=np.int64) | 1
+    with np.errstate(over="ignore"):
+        return np.asarray((cell.astype(np.int64) * factors).sum(axis=1))
 
 
 def _join(parent: NDArray[np.intp], key: NDArray[np.int64]) -> None:
