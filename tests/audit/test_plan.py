@@ -28,9 +28,9 @@ PARTS = Parts(
     lock=Path("requirements.lock"),
     endpoint=EndpointParts("https://models.bank.example/m", "json", "TOKEN"),
 )
-RUNS_THE_MODEL = {"evasion.search", "quality.performance"}
+RUNS_THE_MODEL = {"evasion.gradient", "evasion.search", "quality.performance"}
 READS_DATA = {"data.contract", "data.profile", *RUNS_THE_MODEL}
-READS_CONTRACT = {"data.contract", "endpoint.hygiene", "evasion.search"}
+READS_CONTRACT = {"data.contract", "endpoint.hygiene", "evasion.gradient", "evasion.search"}
 
 
 def libraries(_: Path | None) -> Mapping[str, str]:
@@ -77,7 +77,7 @@ def test_the_task_the_label_the_runtime_and_the_seed_are_inputs(monkeypatch: pyt
     other_task = replace(PARTS, model=replace(PARTS.model, task=Task("binary", 1, Harm(1, 0), 0.4)))
     assert changed(keys(other_task)) == RUNS_THE_MODEL
     assert changed(keys(replace(PARTS, label="z"))) == READS_DATA
-    assert changed(keys(seed=1)) == {"evasion.search"}
+    assert changed(keys(seed=1)) == {"evasion.gradient", "evasion.search"}
     after = {w.check: w.key for w in plan(PARTS, HASHES, lambda _: {"xgboost": "3.3.0"}, seed=0, depth=Depth.QUICK)}
     assert changed(after) == RUNS_THE_MODEL
     assert changed(keys(replace(PARTS, isolation="full"))) == RUNS_THE_MODEL

@@ -17,6 +17,8 @@ Rows = NDArray[np.int64]
 Words = NDArray[np.uint64]
 FAR = 16.0
 """How many training ranges a column without bounds is moved at most."""
+PULLS, SNAPS = 2, 4
+"""Passes over the relations after each step: what they leave broken is not judged, and the next step tries again."""
 SLACK = 1e-9
 """Relative slack of a radius, so that a whole number that lies just on it is inside."""
 
@@ -73,7 +75,7 @@ class Space:
         for group in self.contract.groups:
             inside[:, list(group)] = self._one_of(inside, X, list(group), box)
         if self.contract.constraints:
-            inside = satisfy(self.contract, inside, self.was[rows], self.scales, box, whole=True)
+            inside = satisfy(self.contract, inside, self.was[rows], self.scales, box, whole=True, sweeps=SNAPS)
         return self.contract.derive(inside) if self.contract.derived else inside
 
     def _one_of(self, inside: Floats, X: Floats, group: list[int], box: tuple[Floats, Floats]) -> Floats:
@@ -88,7 +90,7 @@ class Space:
     def repair(self, X: Floats, rows: Rows, box: tuple[Floats, Floats]) -> Floats:
         """Rows pulled towards the relations they break, not rounded."""
         if self.contract.constraints:
-            return satisfy(self.contract, X, self.was[rows], self.scales, box, whole=False)
+            return satisfy(self.contract, X, self.was[rows], self.scales, box, whole=False, sweeps=PULLS)
         return self.contract.derive(X) if self.contract.derived else X
 
 

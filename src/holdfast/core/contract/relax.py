@@ -22,15 +22,17 @@ Box = tuple[Floats, Floats]
 Rows = NDArray[np.int64]
 
 
-def satisfy(contract: Contract, X: Floats, was: Floats, units: Floats, box: Box, *, whole: bool) -> Floats:
-    """Rows (n, d) after up to SWEEPS passes over the relations; with `whole`, integers stay integers.
+def satisfy(
+    contract: Contract, X: Floats, was: Floats, units: Floats, box: Box, *, whole: bool, sweeps: int = SWEEPS
+) -> Floats:
+    """Rows (n, d) after up to `sweeps` passes over the relations; with `whole`, integers stay integers.
 
     A relation is pulled to its boundary by the gradient through derived columns; where that crosses a bound, the
     other columns take over in the next pass. Categories and one-hot members are never moved.
     """
     mover = _Mover(contract, was, units, box, whole)
     found = derive(contract, np.clip(X, *box))
-    for _ in range(SWEEPS):
+    for _ in range(sweeps):
         pulled = [mover.pull(constraint, found) for constraint in contract.constraints]
         if not any(pulled):
             break
