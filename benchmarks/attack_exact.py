@@ -41,7 +41,7 @@ HERE = Path(__file__).parent
 REPO = HERE.parent
 SHARED = Path(os.environ.get("HOLDFAST_SHARED", REPO.parent / "shared"))
 RIVALS = REPO / ".venv-rivals"
-ROWS, QUICK_ROWS, LARGE_ROWS = 200, 20, 20
+ROWS, QUICK_ROWS, LARGE_ROWS = 200, 10, 20
 LARGE_SECONDS = 10.0
 RIVAL = "dtai-veritas 0.3.1, unconstrained, CPU ms per row"
 
