@@ -158,8 +158,10 @@ def test_a_column_that_the_model_uses_is_told_by_its_answers(leaky: Parts, dull:
     found = {}
     for name, parts in (("leaky", leaky), ("dull", dull)):
         with Target(parts) as target:
-            found[name] = attribute.observe(target, FEW, Budget())
+            found[name] = attribute.observe(target, replace(FEW, asked=2_400), Budget())
     told, silent = numbers(found["leaky"]), numbers(found["dull"])
+    # Each of 400 and 400 people is asked about as he is and with either branch.
+    assert {one.n for one in found["leaky"].measurements} == {400}
     assert told["privacy.attribute.gain_low",] > 0.2
     assert told["privacy.attribute.gain", ("digits", 2.0)] < told["privacy.attribute.gain",]
     assert told["privacy.attribute.inferred", ("column", 5.0)] > told["privacy.attribute.imputed", ("column", 5.0)]

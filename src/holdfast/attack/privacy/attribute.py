@@ -87,6 +87,10 @@ class Side:
     def __len__(self) -> int:
         return len(self.y)
 
+    def first(self, count: int) -> Side:
+        """Only `count` of them."""
+        return Side(self.X[:count], self.y[:count])
+
 
 def infer(
     victims: Side,

@@ -27,9 +27,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AttributeParams:
-    """`rows` people are attacked, with as many others known; at most `columns` columns are hidden, one at a time."""
+    """`rows` people are attacked, with as many others known; at most `columns` columns are hidden, one at a time.
+
+    The model is asked about `asked` rows at most, and about fewer people where columns have many values.
+    """
 
     rows: int = 2_000
+    asked: int = 60_000
     columns: int = 4
     digits: int = 2
     seed: int = 0
@@ -70,7 +74,15 @@ def _attacked(target: Target, params: AttributeParams) -> Observation:
     hidden = _hidden(target.contract, known.X, params)
     if not hidden:
         return Observation.unknown("the contract has no category that its subject cannot change (move: never)")
-    found = infer(victims, known, hidden, _asker(target), digits=(None, params.digits), seed=params.seed)
+    people = params.asked // (2 * (1 + sum(len(one.values) for one in hidden)))
+    found = infer(
+        victims.first(people),
+        known.first(people),
+        hidden,
+        _asker(target),
+        digits=(None, params.digits),
+        seed=params.seed,
+    )
     exact = [one for one in found if one.digits is None]
     rounded = [one for one in found if one.digits is not None]
     return Observation.of(_measurements(exact, rounded, params), _facts(target.contract, exact), target.walls)
@@ -78,11 +90,14 @@ def _attacked(target: Target, params: AttributeParams) -> Observation:
 
 def _sides(target: Target, params: AttributeParams) -> tuple[Side, Side]:
     """Training rows are attacked; held-out rows are known to the attacker."""
+    import numpy as np
+
     from holdfast.attack.privacy.attribute import Side
 
     sides = []
     for number, table in enumerate((target.train, target.test)):
-        part = table.sample(params.rows, params.seed + number)
+        order = np.random.default_rng(params.seed + number).permutation(table.n_rows)
+        part = table.take(order[: params.rows])
         sides.append(Side(target.matrix(part), target.labels(part)))
     return sides[0], sides[1]
 
