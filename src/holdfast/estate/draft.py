@@ -115,15 +115,16 @@ def _unused_columns(wish: Wish, table: Table) -> tuple[str, ...]:
 
 def _model_inputs(path: Path) -> tuple[tuple[str, ...], int | None]:
     """The names of the model's raw inputs where it knows them, and their number where that can be told."""
-    from holdfast.core.formats.read import read_trees
+    from holdfast.core.formats.read import TreeModel, read_model
 
     if not path.is_file():
         raise ConfigError(f"there is no model {path}", cause="no such file", fix="correct --model", code="HF-CFG-006")
     try:
-        model = read_trees(path)
+        model = read_model(path)
     except FormatError:
         return (), None
-    return model.columns_given, None if model.transforms else model.ensemble.n_features
+    inner = model.ensemble if isinstance(model, TreeModel) else model.net
+    return model.columns_given, None if model.transforms else inner.n_features
 
 
 def _manifest(wish: Wish, table: Table, dropped: tuple[str, ...]) -> str:
