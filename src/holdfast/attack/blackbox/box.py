@@ -53,7 +53,7 @@ class BoxSearch:
     def __init__(self, space: Space, reserve: int, cap: float = np.inf, *, strict: bool = True) -> None:
         self.space, self.rng, self.reserve, self.cap, self.strict = space, space.rng, reserve, cap, strict
         self.radius = np.inf
-        self.left = reserve + 1
+        self.left = 1 << 40
         self.point = self.tightened = space.was
         self.aim = space.was
 
@@ -65,10 +65,10 @@ class BoxSearch:
         """Search from several starts, one after another, until only the reserve of queries is left."""
         best = self.radius, self.point
         for _ in range(RUNS):
-            self.radius = np.inf
+            self.radius, before = np.inf, self.left
             yield from self.once()
             best = min(best, (self.radius, self.point), key=lambda found: found[0])
-            if self.left <= self.reserve or best[0] in (0.0, np.inf):
+            if not self.reserve < self.left < before or best[0] in (0.0, np.inf):
                 break
         self.radius, self.point = best
 

@@ -1,0 +1,1 @@
+"""Whether an endpoint can be slowed, broken or filled by what it is sent."""
