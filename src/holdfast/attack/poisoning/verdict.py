@@ -23,8 +23,8 @@ STAMPED = 200
 FLIPS = 0.65
 WITH_MODEL = Rule(contra=4.5, lift=4.0, pure_alien=0.55)
 """Weaker evidence of the data is enough where the model obeys the pattern."""
-INVERTED = 3
-SUPERADDITIVE = 10
+INVERTED = 2
+SUPERADDITIVE = 6
 
 
 @dataclass(frozen=True, eq=False)

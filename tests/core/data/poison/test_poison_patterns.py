@@ -78,10 +78,11 @@ def test_one_class_has_no_patterns() -> None:
 
 
 def test_chance_falls_with_strength() -> None:
-    shares = [chance(strength) for strength in (0.0, 5.0, 10.0, 50.0)]
+    shares = [chance(strength, 20_000) for strength in (0.0, 5.0, 10.0, 500.0)]
     assert shares[0] == 1.0
     assert shares == sorted(shares, reverse=True)
-    assert shares[-1] >= 0.0
+    assert shares[-1] > 0.0
+    assert chance(7.0, 800) > chance(7.0, 20_000)
 
 
 def test_rows_that_look_their_part_are_never_accused() -> None:
