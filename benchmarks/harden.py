@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
@@ -148,7 +148,7 @@ def best_of(made: Hardening, recipe: str) -> HardeningFigures | None:
 
 def kept(folder: Path | None, name: str, seed: int, wish: Wish) -> Run:
     """A finished run, or a new one that is kept for the next time."""
-    path = None if folder is None else folder / f"{name}-{seed}-{wish.trials}.json"
+    path = None if folder is None else folder / f"{name}-{seed}-{wish.trials}-{'-'.join(wish.recipes)}.json"
     if path is not None and path.exists():
         return _read(json.loads(path.read_text()))
     made = harden(name, seed, wish)
@@ -211,15 +211,12 @@ def summary(runs: dict[str, list[Run]]) -> Iterator[Metric]:
     yield Metric("harden.auc_loss", loss, "AUC", Target("<=", MAX_LOSS))
 
 
-def measure(sets: Sequence[str], seeds: int, trials: int, *, quick: bool, keep: Path | None = None) -> list[Metric]:
+def measure(sets: Sequence[str], seeds: int, wish: Wish, keep: Path | None = None) -> list[Metric]:
     """Every set and seed, then the summary."""
     runs: dict[str, list[Run]] = {}
     for name in sets:
         for seed in range(seeds):
-            wish = Wish(seed=seed, rows=ROWS, trials=trials)
-            if quick:
-                wish = Wish(seed=seed, rows=QUICK_ROWS, trials=trials, recipes=("explore",))
-            runs.setdefault(name, []).append(kept(keep, name, seed, wish))
+            runs.setdefault(name, []).append(kept(keep, name, seed, replace(wish, seed=seed)))
     each = [metric for name, made in runs.items() for metric in set_metrics(name, made)]
     return [*each, *summary(runs)]
 
@@ -227,8 +224,8 @@ def measure(sets: Sequence[str], seeds: int, trials: int, *, quick: bool, keep: 
 def metrics(quick: bool) -> list[Metric]:
     """For a benchmark of everything."""
     if quick:
-        return measure(CREDIT[:1], 1, QUICK_TRIALS, quick=True)
-    return measure(DEFAULT, 5, TRIALS, quick=False)
+        return measure(CREDIT[:1], 1, Wish(rows=QUICK_ROWS, trials=QUICK_TRIALS, recipes=("explore",)))
+    return measure(DEFAULT, 5, Wish(rows=ROWS, trials=TRIALS))
 
 
 def main() -> int:
@@ -238,13 +235,15 @@ def main() -> int:
     parser.add_argument("--sets", default=",".join(DEFAULT))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--trials", type=int, default=TRIALS)
+    parser.add_argument("--recipes", default=",".join(Wish().recipes))
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     if options.quick:
         return report(metrics(quick=True), options.json)
     sets = options.sets.split(",")
-    return report(measure(sets, options.seeds, options.trials, quick=False, keep=options.keep), options.json)
+    wish = Wish(rows=ROWS, trials=options.trials, recipes=tuple(options.recipes.split(",")))
+    return report(measure(sets, options.seeds, wish, options.keep), options.json)
 
 
 if __name__ == "__main__":

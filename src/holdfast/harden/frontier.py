@@ -44,6 +44,7 @@ class Frontier:
 
     least_auc: float
     seed: int
+    starts: tuple[Plan, ...] = STARTS
     tried: dict[Plan, Outcome] = field(default_factory=dict)
     _wins: dict[str, int] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
@@ -72,7 +73,7 @@ class Frontier:
 
     def proposals(self) -> Iterator[Plan]:
         """Plans to try, for ever: the starts, then changes of what is on the front. `learn` between two of them."""
-        for plan in STARTS:
+        for plan in self.starts:
             self._changed = ""
             yield plan
         turn = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from holdfast.harden.frontier import STARTS, Frontier
 from holdfast.harden.interface import Bench, Draft, recipe
@@ -13,6 +14,8 @@ EVERY = 6
 """After so many trials the best plan so far is trained on all rows: time may be over at any moment."""
 LAST = 4
 """Plans of the final front that are trained beside."""
+FEW_ROWS = 5_000
+SMALL_LEAF = 5.0
 CAUTION = 0.75
 """The part of the AUC that may be lost which a plan may lose in a trial: other rows will be a little less kind."""
 
@@ -20,13 +23,14 @@ CAUTION = 0.75
 @recipe(id="explore", version=1)
 def explore(bench: Bench) -> Iterator[Draft]:
     """A good plan at once, the best after every few trials, then what else stands on the front."""
-    yield draft(bench, STARTS[0])
+    starts = _starts(len(bench.y))
+    yield draft(bench, starts[0])
     study = Study(bench)
     if not study.usable:
         return
     plain = study.trial(Plan(bench.original))
-    frontier = Frontier(plain.auc - CAUTION * bench.may_cost, bench.seed)
-    given = {STARTS[0]}
+    frontier = Frontier(plain.auc - CAUTION * bench.may_cost, bench.seed, starts)
+    given = {starts[0]}
     for number, plan in enumerate(frontier.proposals(), 1):
         frontier.learn(plan, study.trial(plan))
         bench.tell(_words(number, bench.trials, frontier, plain))
@@ -38,6 +42,13 @@ def explore(bench: Bench) -> Iterator[Draft]:
             break
     for plan in _others(frontier, given):
         yield draft(bench, plan)
+
+
+def _starts(rows: int) -> tuple[Plan, ...]:
+    """Of few rows, leaves may hold few."""
+    if rows >= FEW_ROWS:
+        return STARTS
+    return tuple(replace(plan, growth=replace(plan.growth, min_leaf=SMALL_LEAF)) for plan in STARTS)
 
 
 def _others(frontier: Frontier, given: set[Plan]) -> list[Plan]:
