@@ -15,7 +15,7 @@ from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED
 
 if TYPE_CHECKING:
     from holdfast.core.settings import Settings
-    from holdfast.core.sign import PublicKey
+    from holdfast.core.sign import PublicKey, SigningKey
     from holdfast.seal.making import Made
 
 ANY = click.Path(path_type=Path)
@@ -61,9 +61,10 @@ def make(
     **asked: Any,
 ) -> None:
     """Seal each of DATA, a file or a folder: its bytes, columns and rows, signed, and recorded in the ledger."""
-    from holdfast.app import Holdfast
+    from holdfast.app import state_folder
     from holdfast.cli.seal_text import made_text
     from holdfast.core.errors import UsageError
+    from holdfast.core.sign import own_key
     from holdfast.seal.making import make as seal
     from holdfast.seal.queries import made_view
 
@@ -75,10 +76,12 @@ def make(
             code="HF-USE-003",
         )
     placed = Output.of(forms, output)
-    with Holdfast.open(settings) as holdfast:
-        made = [seal(one, holdfast.key, save=save, at=holdfast.clock(), **asked) for one in data]
-        if not asked["dry_run"]:
-            _record(holdfast, made)
+    # Data is sealed before there is a model: the manifest may name files that training has yet to write.
+    home = state_folder(settings)
+    key = own_key(home)
+    made = [seal(one, key, save=save, **asked) for one in data]
+    if not asked["dry_run"]:
+        _record(home, settings, key, made)
     placed.write(
         lambda form: (
             "\n".join(made_text(one) for one in made)
@@ -89,20 +92,22 @@ def make(
     )
 
 
-def _record(holdfast: Any, made: list[Made]) -> None:
-    fresh = [one for one in made if one.fresh]
-    with holdfast.store.transaction() as tx:
-        for one in fresh:
-            sealed = one.signed.seal
-            body = {
-                "name": sealed.data.name,
-                "seal": sealed.digest,
-                "content": sealed.data.digest,
-                "rows": sealed.data.rows,
-                "parents": [parent.seal for parent in sealed.parents],
-            }
-            tx.intend("data.sealed", body, about=sealed.digest)
-    holdfast.ledger.append_pending()
+def _record(home: Path, settings: Settings, key: SigningKey, made: list[Made]) -> None:
+    from holdfast.core.ledger import Ledger
+    from holdfast.core.store import Store
+
+    with Store.open(settings.database, home) as store:
+        with store.transaction() as tx:
+            for sealed in (one.signed.seal for one in made if one.fresh):
+                body = {
+                    "name": sealed.data.name,
+                    "seal": sealed.digest,
+                    "content": sealed.data.digest,
+                    "rows": sealed.data.rows,
+                    "parents": [parent.seal for parent in sealed.parents],
+                }
+                tx.intend("data.sealed", body, about=sealed.digest)
+        Ledger(store, key, "holdfast").append_pending()
 
 
 @verb(
