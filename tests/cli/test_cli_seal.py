@@ -83,7 +83,7 @@ def test_a_data_set_from_its_seal_to_its_next_one(place: Path, capsys: pytest.Ca
     assert run(["seal", "make", "train.parquet", "--replace", "--by", "corrected", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["seals"][0]["parents"][0]["by"] == "corrected"
     assert run(["seal", "diff", "train.parquet", "--label", "y"]) == 1
-    assert "1 new rows: no sign of poisoning" in capsys.readouterr().out
+    assert "1 new rows: no sign of poisoning seen" in capsys.readouterr().out
     assert run(["seal", "diff", "train.parquet.seal.json", "train.parquet"]) == 0
     assert capsys.readouterr().out.endswith("the same\n")
     assert run(["ledger", "show", "--format", "json"]) == 0

@@ -1,7 +1,8 @@
 """Whether the rows that came since the last seal look planted.
 
 Three signs need no model and hold for a handful of rows: new rows that repeat each other, that copy a row sealed before
-but give it another class, or whose classes are not mixed as before.
+but give it another class, or whose classes are not mixed as before. From twenty new rows on, `learned.py` adds what
+models that have not seen them make of their labels.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from holdfast.core.data.seal_rows import leaves_of
 from holdfast.core.data.table import Table
 from holdfast.core.errors import UsageError
 from holdfast.seal.diff import Difference
+from holdfast.seal.learned import learn
 
 Rows = NDArray[np.int64]
 
@@ -60,7 +62,7 @@ def suspects(found: Difference, label: str, *, drop: Sequence[str] = (), seed: i
     return look(table, label, file.rows.fresh, file=file.name, seed=seed)
 
 
-def look(table: Table, label: str, fresh: Rows, *, file: str = "", seed: int = 0) -> Suspects:  # noqa: ARG001
+def look(table: Table, label: str, fresh: Rows, *, file: str = "", seed: int = 0) -> Suspects:
     """The signs, for the rows `fresh` of `table` against all others."""
     labels = table[label].astype(str)
     mask = np.zeros(table.n_rows, bool)
@@ -69,10 +71,13 @@ def look(table: Table, label: str, fresh: Rows, *, file: str = "", seed: int = 0
     twins = _contradicting(codes, labels, mask)
     copies, groups = _repeated(codes, mask)
     mix = _mix(labels, mask)
-    words = tuple(_words(len(fresh), twins, groups, mix))
-    rows = tuple(sorted({*twins.tolist(), *copies.tolist()}))
-    signs = {"contradict_sealed_rows": len(twins), "largest_copies": groups[:SHOWN], "class_mix": mix}
-    return Suspects(file, len(fresh), rows, words, signs)
+    learned = learn(table, label, mask, seed)
+    told = () if learned is None else learned.words
+    words = (*_words(twins, groups, mix), *told) or (f"{len(fresh):,} new rows: no sign of poisoning seen",)
+    rows = {*twins.tolist(), *copies.tolist(), *(() if learned is None else learned.rows)}
+    signs: dict[str, Any] = {"contradict_sealed_rows": len(twins), "largest_copies": groups[:SHOWN], "class_mix": mix}
+    signs["learned"] = None if learned is None else learned.signs
+    return Suspects(file, len(fresh), tuple(sorted(rows)), tuple(words), signs)
 
 
 def _table(found: Difference, file: FileChanges, drop: Sequence[str]) -> Table:
@@ -128,7 +133,7 @@ def _mix(labels: NDArray[Any], fresh: NDArray[np.bool_]) -> list[dict[str, Any]]
     return found
 
 
-def _words(fresh: int, twins: Rows, groups: list[int], mix: list[dict[str, Any]]) -> list[str]:
+def _words(twins: Rows, groups: list[int], mix: list[dict[str, Any]]) -> list[str]:
     words = []
     if twins.size:
         listed = ", ".join(str(row) for row in twins[:SHOWN])
@@ -140,4 +145,4 @@ def _words(fresh: int, twins: Rows, groups: list[int], mix: list[dict[str, Any]]
     words += [
         f"suspect: class {one['class']} is {one['new']:.1%} of the new rows, and was {one['sealed']:.1%}" for one in mix
     ]
-    return words or [f"{fresh:,} new rows: no sign of poisoning in copies, contradictions or the mix of classes"]
+    return words
