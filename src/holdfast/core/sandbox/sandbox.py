@@ -22,7 +22,7 @@ from holdfast.core.sandbox.libraries import own_libraries
 from holdfast.core.sandbox.limits import Isolation, Limits
 from holdfast.core.sandbox.process import Process
 
-FORMATS = ("xgboost-json", "xgboost-ubj", "lightgbm-text", "joblib", "pickle", "onnx")
+FORMATS = ("xgboost-json", "xgboost-ubj", "lightgbm-text", "catboost-cbm", "joblib", "pickle", "onnx")
 MAX_ARTIFACT_BYTES = 2 * 2**30
 START_S = 120.0
 """For importing libraries, which can take long on a cold or busy machine and is not the model's doing."""

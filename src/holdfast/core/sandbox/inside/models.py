@@ -13,6 +13,7 @@ _LIBRARIES = {
     "xgboost-json": ("numpy", "xgboost"),
     "xgboost-ubj": ("numpy", "xgboost"),
     "lightgbm-text": ("numpy", "lightgbm"),
+    "catboost-cbm": ("numpy", "catboost"),
     "onnx": ("numpy", "onnxruntime"),
     "joblib": ("numpy", "joblib"),
     "pickle": ("numpy",),
@@ -52,6 +53,8 @@ def load(kind: str, artifact: bytes, features: Sequence[str]) -> Any:
         return _Booster(artifact, features)
     if kind == "lightgbm-text":
         return _LightGBM(artifact, features)
+    if kind == "catboost-cbm":
+        return _CatBoost(artifact, features)
     if kind == "onnx":
         return _Onnx(artifact, features)
     return _Estimator(kind, artifact, features)
@@ -211,6 +214,37 @@ class _LightGBM:
             return scores, list(range(self.classes))
         binary = self.objective in ("binary", "cross_entropy")
         return (_two_columns(scores) if binary and not margin else scores), [0, 1] if binary else []
+
+
+class _CatBoost:
+    """CatBoost's binary files. JSON it loads from a path only, and here there is none."""
+
+    def __init__(self, artifact: bytes, features: Sequence[str]) -> None:
+        import importlib
+
+        self.model = importlib.import_module("catboost").CatBoost()
+        self.model.load_model(blob=bytes(artifact))
+        self.features = features
+        self.categorical = set(self.model.get_cat_feature_indices())
+        self.classes = list(self.model.classes_)
+
+    def predict(self, columns: dict[str, Any], margin: bool) -> tuple[Any, list[Any]]:
+        names = _ordered(columns, self.model.feature_names_, self.features)
+        data = self._mixed(columns, names) if self.categorical else _matrix(columns, names)
+        kind = "RawFormulaVal" if margin or not self.classes else "Probability"
+        return self.model.predict(data, prediction_type=kind, thread_count=1), self.classes
+
+    def _mixed(self, columns: dict[str, Any], names: Sequence[str]) -> Any:
+        """Categories as whole numbers or texts: CatBoost knows them by how they are written."""
+        import numpy
+
+        found = numpy.empty((len(columns[names[0]]), len(names)), dtype=object)
+        for place, name in enumerate(names):
+            values = columns[name]
+            if place in self.categorical and values.dtype.kind == "f":
+                values = numpy.array([int(v) if v.is_integer() else v for v in values.tolist()], dtype=object)
+            found[:, place] = values
+        return found
 
 
 class _Estimator:
