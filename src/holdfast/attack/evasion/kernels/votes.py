@@ -22,9 +22,13 @@ BELOW, ABOVE, ONLY, NOT = 0, 1, 2, 3
 def take_votes(s: State) -> float:
     """Let every tree vote for the bins of the leaf it likes best in the box; no row in the box has a larger gap."""
     for column in range(s.n_columns):
-        start = ints(s.start)[column]
-        for slot in range(start, start + ints(s.size)[column] + 1):
+        start, last = ints(s.start)[column], ints(s.start)[column] + ints(s.size)[column]
+        masked = ints(s.masked)[column] != 0
+        low = start if masked else start + ints(s.reach_low)[column]
+        high = last if masked else start + ints(s.reach_high)[column]
+        for slot in range(low, high + 1):
             reals(s.begins)[slot], reals(s.ends)[slot], reals(s.loss)[slot] = 0.0, 0.0, 0.0
+        reals(s.begins)[last], reals(s.ends)[last], reals(s.loss)[last] = 0.0, 0.0, 0.0
         _forget(s, column)
     bound = _start(s)
     for tree in range(s.n_trees):
