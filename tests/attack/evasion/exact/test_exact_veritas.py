@@ -14,9 +14,7 @@ from holdfast.attack import Budget, Goal, TreeTarget, attack
 from holdfast.core.contract import Contract
 from holdfast.core.formats.trees import LEAF, TreeEnsemble
 
-FREE = "version: 1\nfeatures:\n" + "".join(
-    f"  x{i}: {{type: number, min: 0, max: 1, move: any}}\n" for i in range(4)
-)
+FREE = "version: 1\nfeatures:\n" + "".join(f"  x{i}: {{type: number, min: 0, max: 1, move: any}}\n" for i in range(4))
 CUTS = [np.linspace(0.05, 0.95, 19)] * 4
 GUARD = 1e-5
 
