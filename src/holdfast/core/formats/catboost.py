@@ -284,7 +284,10 @@ class _Json:
 
     def _nested(self, root: Any, outputs: int) -> Shape:
         """A tree of nodes within nodes, numbered as they are met."""
-        splits, leaves, left, right = [], [], [], []
+        splits: list[Split] = []
+        leaves: list[list[float]] = []
+        left: list[int] = []
+        right: list[int] = []
         pending: list[tuple[Any, list[int] | None, int]] = [(root, None, 0)]
         while pending:
             node, side, parent = pending.pop()
