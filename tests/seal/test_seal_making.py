@@ -304,3 +304,13 @@ def test_places_that_are_no_data_are_refused(link: bool, tmp_path: Path, key: Si
         os.mkfifo(folder / "pipe")
     with pytest.raises(HoldfastError):
         make(folder, key)
+
+
+def test_a_file_name_in_another_encoding_is_sealed_and_verified(tmp_path: Path, key: SigningKey) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / os.fsdecode(b"gen\xe8ve.bin")).write_bytes(b"1")
+    make(folder, key)
+    assert verify(folder, (key.public,)).standing is Standing.OK
+    (folder / os.fsdecode(b"gen\xe8ve.bin")).write_bytes(b"2")
+    assert verify(folder, (key.public,)).standing is Standing.BROKEN

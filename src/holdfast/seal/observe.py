@@ -48,7 +48,7 @@ def observe(data: Path, against: SealedData | None = None) -> Observed:
 
 
 def _look(path: Path, seen: FileDigest, against: SealedData | None) -> tuple[SealedFile, Leaves | None]:
-    name = _portable(seen.name)
+    name = portable(seen.name)
     if against is None:
         return read_file(path, seen, name)
     same = next((file for file in against.files if file.digest == seen.digest), None)
@@ -79,6 +79,6 @@ def read_file(path: Path, seen: FileDigest, name: str) -> tuple[SealedFile, Leav
     return SealedFile(name, seen.digest, seen.bytes, sealed), rows
 
 
-def _portable(name: str) -> str:
+def portable(name: str) -> str:
     """The name as a statement can say it: text, with slashes."""
     return name.replace(os.sep, "/").encode("utf-8", "surrogateescape").decode("utf-8", "replace")

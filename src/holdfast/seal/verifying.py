@@ -13,7 +13,7 @@ from holdfast.core.data.seal_changes import Changes, FileChanges, RowChanges, ch
 from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, EXIT_UNKNOWN
 from holdfast.core.sign import PublicKey, manifest
 from holdfast.seal.files import load, load_leaves, seal_of
-from holdfast.seal.observe import observe
+from holdfast.seal.observe import observe, portable
 from holdfast.seal.statement import Signed
 
 SHOWN: Final = 10
@@ -77,7 +77,7 @@ def same_bytes(data: Path, sealed: SealedData) -> bool:
     listed = manifest([data], root=root).files
     if len(sealed.files) == len(listed) == 1 and not data.is_dir():
         return sealed.files[0].digest == listed[0].digest
-    return {file.name: file.digest for file in sealed.files} == {file.name: file.digest for file in listed}
+    return {file.name: file.digest for file in sealed.files} == {portable(file.name): file.digest for file in listed}
 
 
 def in_words(found: Changes) -> Iterator[str]:
