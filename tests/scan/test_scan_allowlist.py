@@ -17,7 +17,12 @@ from holdfast.scan.allowlist.unneeded import UNNEEDED
 
 REACHES_OUT = [
     *("numpy.load", "numpy.save", "numpy.memmap", "numpy.fromfile", "numpy.genfromtxt"),
-    *("numpy.lib._datasource.DataSource", "numpy.testing._private.utils.runstring"),
+    *(
+        "numpy.lib._datasource.DataSource",
+        "numpy.DataSource",
+        "numpy.lib.npyio.DataSource",
+        "numpy.testing._private.utils.runstring",
+    ),
     *("numpy.f2py.compile", "numpy.distutils.exec_command.exec_command", "numpy._core.memmap.memmap"),
     *("pandas.read_pickle", "pandas.io.pickle.read_pickle", "pandas.read_csv", "pandas.eval"),
     *("pandas.core.computation.eval.eval", "pandas.io.common.urlopen", "pandas.io.common.get_handle"),
@@ -283,3 +288,14 @@ def test_named_tuples_and_aliases_of_stubs_are_names():
     stub = b"class signed: ...\nint64 = signed[int]\nthing = unknown[int]\n"
     index = Index([Source("toy", ".pyi", stub, is_package=True)])
     assert {entry: kind for _, entry, kind in entries(index)} == {"signed": "c", "int64": "c"}
+
+
+def test_a_stub_vouches_for_no_class_that_a_source_shows_three_stars_away():
+    sources = [
+        Source("toy", ".py", b"from .lib import *", is_package=True),
+        Source("toy", ".pyi", b"class Opens: ...", is_package=True),
+        Source("toy.lib", ".py", b"from .io import *", is_package=True),
+        Source("toy.lib.io", ".py", b"from ._source import Opens", is_package=False),
+        Source("toy.lib._source", ".py", b"class Opens:\n  def __setstate__(self, s): open(s)", is_package=False),
+    ]
+    assert {kind for _, name, kind in entries(Index(sources)) if name == "Opens"} == {""}

@@ -166,7 +166,7 @@ class Index:
         target = (local or {}).get(head) or self._meaning(module, head)
         return self.follow(f"{target}.{rest}" if rest else target)
 
-    def _meaning(self, module: Module, head: str) -> str:
+    def _meaning(self, module: Module, head: str, hops: int = 0) -> str:
         here = f"{module.name}.{head}"
         if here in self.classes or here in self.functions:
             return here
@@ -176,6 +176,11 @@ class Index:
             there = f"{star}.{head}"
             if there in self.classes or there in self.functions or head in self._names_of(star):
                 return there
+        for star in module.stars if hops < _MAX_HOPS else ():
+            # What a package takes from everything that another takes from a third.
+            found = self._meaning(self.modules[star], head, hops + 1) if star in self.modules else head
+            if found != head:
+                return found
         return head
 
     def _names_of(self, module: str) -> dict[str, str]:

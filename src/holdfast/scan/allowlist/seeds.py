@@ -61,6 +61,12 @@ SEEDS: Final[tuple[tuple[str, str, str, str], ...]] = (
     ("numpy", "c", "dtype ndarray", "C types; an array's bytes and type are data"),
     ("numpy._core.multiarray", "c", "_reconstruct scalar", "C reconstructors of arrays and numbers"),
     ("numpy._core.numeric", "c", "_frombuffer", "an array over bytes of the pickle"),
+    (
+        "pandas.core.indexes.datetimes",
+        "h",
+        "_new_DatetimeIndex",
+        "makes an index of what it is handed; the attributes it looks up are its own two, by name",
+    ),
     ("torch", "c", "Size device Generator", "C types: a shape, a place, a random state"),
     (
         "torch",
