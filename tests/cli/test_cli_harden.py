@@ -46,7 +46,8 @@ def test_before_and_after_as_json_with_plots(place: Path, capsys: pytest.Capture
     assert len(said["points"]) == 4
     assert "candidate 3" in err
     assert (place / said["file"]).exists()
-    assert {path.name for path in (place / "plots").iterdir()} == {"limits-boxes.svg", "limits-trade.svg", "limits-front.svg"}
+    names = {f"limits-{plot}.svg" for plot in ("boxes", "trade", "front")}
+    assert {path.name for path in (place / "plots").iterdir()} == names
     assert run(ASKED) == EXIT_USAGE
     assert "HF-HRD-008" in capsys.readouterr().err
 
