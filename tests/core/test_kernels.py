@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-numba = pytest.importorskip("numba", reason="kernels need numba")
+pytest.importorskip("numba", reason="kernels need numba")
+
+import numba
 
 from holdfast.core.errors import PrerequisiteError
 from holdfast.core.kernels import CACHE_VARIABLE, cache_folder, compiler

@@ -16,6 +16,8 @@ from holdfast.core.report.words import accepted_lines, label, moment, short
 
 DRAWN: Final = (
     ("evasion.robust_recall", "Caught cases that stay caught", "linf", "largest change, share of a column's range"),
+    ("blackbox.robust_recall", "Caught cases that stay caught by questions alone", "linf", "largest change"),
+    ("privacy.membership.tpr", "Training rows that are found", "fpr", "share of false alarms"),
 )
 _STYLE: Final = (
     ":root{color-scheme:light dark;--ink:#111;--page:#fff;--line:#bbb;--bad:#8a1c1c;--open:#7a5200;--good:#1b5e20}"

@@ -99,7 +99,7 @@ else:
 
 
 def cache_folder() -> Path:
-    """The private folder of these kernels. Raises PrerequisiteError (HF-ATK-005) where a named one is open to others."""
+    """The private folder of these kernels. Raises PrerequisiteError (HF-ATK-005) where it is open to others."""
     return kernels.cache_folder(Path(__file__).parent.glob("*.py"))
 
 
