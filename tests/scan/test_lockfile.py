@@ -57,7 +57,7 @@ def test_what_pins_nothing_is_named(tmp_path: Path, line: str) -> None:
 def test_rows_of_a_toml_lock_without_a_version_are_named(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.write_text('[[package]]\nname = "x"\nversion = "1"\n[[package]]\nname = "own"\nsource = {editable = "."}\n')
-    assert [row.text for row in read_lock(path).unpinned] == ["{'name': 'own', 'source': {'editable': '.'}}"]
+    assert [row.text for row in read_lock(path).unpinned] == ["own"]
 
 
 def test_unreadable_and_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,5 +74,5 @@ def test_unreadable_and_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @given(st.text(max_size=300))
 def test_any_text_gives_a_lock(text: str) -> None:
-    lock = lockfile._toml(text) or lockfile._requirements(text)
+    lock = lockfile.parse_lock(text)
     assert all(package.version and "\n" not in package.version for package in lock.packages)

@@ -1,61 +1,42 @@
-"""Lock files as package URLs: pip's requirements, and the TOML locks of uv, poetry and pylock (PEP 751)."""
+"""Lock files as package URLs: pip, uv, poetry, pylock (PEP 751), Pipfile.lock and conda.
+
+A file is known by its content. What cannot be read as any of them is read as requirements, of which every line then
+pins nothing: never an empty lock.
+"""
 
 from __future__ import annotations
 
-import re
+import json
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.utils import canonicalize_name
-
 from holdfast.core.errors import FormatError
+from holdfast.scan.lockfile_conda import read_conda, read_explicit
+from holdfast.scan.packages import Line, Lock, Package, pinned
+
+__all__ = ["MAX_BYTES", "MAX_PACKAGES", "Line", "Lock", "Package", "read_lock"]
 
 MAX_BYTES = 32_000_000
 MAX_PACKAGES = 50_000
-
-_PIN = re.compile(
-    r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:[;\\#].*)?$"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """A pinned release. The version is as written; whether it parses is for the matcher to say."""
-
-    name: str
-    version: str
-
-    @property
-    def purl(self) -> str:
-        """Package URL (purl-spec, type pypi)."""
-        return f"pkg:pypi/{canonicalize_name(self.name)}@{self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line that names something without pinning it."""
-
-    number: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """What a lock file pins, sorted by name, and what it leaves open."""
-
-    packages: tuple[Package, ...]
-    unpinned: tuple[Line, ...]
 
 
 def read_lock(path: Path) -> Lock:
     """Read a lock file by its content. Raises FormatError (HF-SCN-020 unreadable, HF-SCN-021 too large)."""
     text = _read(path)
-    lock = _toml(text) or _requirements(text)
+    lock = parse_lock(text)
     if len(lock.packages) > MAX_PACKAGES:
         raise _too_large(path, f"it pins more than {MAX_PACKAGES:,} packages")
     return lock
+
+
+def parse_lock(text: str) -> Lock:
+    """Read the text of a lock file, whichever tool wrote it."""
+    for read in (_toml, _pipfile, read_explicit, read_conda):
+        lock = read(text)
+        if lock is not None:
+            return lock
+    return _requirements(text)
 
 
 def _read(path: Path) -> str:
@@ -83,9 +64,28 @@ def _toml(text: str) -> Lock | None:
     rows = document.get("package", document.get("packages"))
     if not isinstance(rows, list):
         return None
-    pinned = [row for row in rows if _is_pinned(row)]
-    open_rows = [Line(0, str(row)[:200]) for row in rows if not _is_pinned(row)]
-    return _lock((Package(row["name"], row["version"]) for row in pinned), open_rows)
+    fixed = [Package(row["name"], row["version"]) for row in rows if _is_pinned(row)]
+    return Lock.of(fixed, [_loose(row) for row in rows if not _is_pinned(row)])
+
+
+def _loose(row: Any) -> Line:
+    """The name where there is one, so that advisories on it can be looked for."""
+    name = row.get("name") if isinstance(row, dict) else None
+    return Line(0, (name if isinstance(name, str) and name else str(row))[:200])
+
+
+def _pipfile(text: str) -> Lock | None:
+    """Pipfile.lock: JSON with `default` and `develop`; None where the text is none."""
+    if not text.lstrip().startswith("{") or '"_meta"' not in text:
+        return None
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    groups = [document.get(name) for name in ("default", "develop")]
+    rows = [item for group in groups if isinstance(group, dict) for item in group.items()]
+    found = [(name, pinned(f"{name}{row.get('version', '')}") if isinstance(row, dict) else None) for name, row in rows]
+    return Lock.of((one for _, one in found if one), [Line(0, name[:200]) for name, one in found if one is None])
 
 
 def _is_pinned(row: Any) -> bool:
@@ -101,23 +101,19 @@ def _requirements(text: str) -> Lock:
             ("#", "--hash", "--index", "--extra-index", "--find-links", "--no-", "--only-")
         ):
             continue
-        match = _PIN.match(stripped)
-        if match is None:
+        found = pinned(stripped)
+        if found is None:
             unpinned.append(Line(number, stripped[:200]))
         else:
-            packages.append(Package(match[1], match[2]))
-    return _lock(packages, unpinned)
-
-
-def _lock(packages: Any, unpinned: list[Line]) -> Lock:
-    return Lock(tuple(sorted(set(packages), key=lambda p: (p.name.lower(), p.version))), tuple(unpinned))
+            packages.append(found)
+    return Lock.of(packages, unpinned)
 
 
 def _unreadable(path: Path, cause: str) -> FormatError:
     return FormatError(
         f"cannot read the lock file {path}",
         cause=cause,
-        fix="name a requirements, uv, poetry or pylock file",
+        fix="name a requirements, uv, poetry, pylock, Pipfile.lock or conda file",
         code="HF-SCN-020",
     )
 
