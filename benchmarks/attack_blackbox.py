@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from benchmarks.metrics import Metric, Target, report
+from holdfast.attack import TreeTarget, attack
 from holdfast.attack.blackbox.asking import Desk
 from holdfast.attack.blackbox.attacks import books
 from holdfast.attack.blackbox.box import BoxSearch
@@ -39,7 +40,8 @@ from holdfast.attack.blackbox.climb import ClimbSearch
 from holdfast.attack.blackbox.measure import Measure
 from holdfast.attack.blackbox.target import BlackBox
 from holdfast.attack.interface import Budget, Goal
-from holdfast.core.contract import Contract
+from holdfast.core.contract import Contract, FeatureMap
+from holdfast.core.formats.read import read_buffer
 
 HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("HOLDFAST_SHARED", HERE.parent.parent / "shared"))
@@ -60,6 +62,8 @@ SETS = {
     "adult": ("adult_income", "income", Goal(to=1)),
     "url": ("url_phishing_hannousse", "status", Goal(to=0)),
 }
+
+HALF = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -217,7 +221,6 @@ def compared(case: Case, ours: Run, theirs: Run, prefix: str) -> Iterator[Metric
             yield Metric(f"{prefix}.{case.name}.linf_at_{queries}", mine, "range", None, note, other)
         ratios.append(mine / other if np.isfinite(other) else 0.0)
         yield Metric(f"{prefix}.{case.name}.cost_ratio_hsj_at_{queries}", ratios[-1], "ratio")
-    yield Metric(f"{prefix}.{case.name}.cost_ratio_hsj", float(np.mean(ratios)) if ratios else 0.0, "ratio")
     last = theirs.median(np.inf) if any(both) else np.inf
     need, others = ours.reaches(last * 1.0001), theirs.reaches(last * 1.0001)
     if np.isfinite(last) and others is not None:
@@ -225,8 +228,28 @@ def compared(case: Case, ours: Run, theirs: Run, prefix: str) -> Iterator[Metric
         yield Metric(f"{prefix}.{case.name}.query_ratio_hsj", ratio, "ratio", None, f"{RIVAL}, its queries", others)
 
 
+def possible(case: Case, theirs: Run) -> Metric:
+    """What no attack can go below: the exact minimum of the rows that the rival moved, by its median."""
+    moved = np.array([bool(trail) for trail in theirs.trails])
+    model = read_buffer(bytes(case.booster.save_raw("json")))
+    target = TreeTarget.of(model, case.contract, FeatureMap.of(case.contract, ()))
+    found = attack(
+        target,
+        case.rows[moved],
+        goal=case.goal,
+        budget=Budget(),
+        contract=case.contract,
+        scales=case.measure.scales,
+        method="evasion.exact",
+    )
+    least, cost = float(np.median(found.distance)), theirs.of(moved.tolist()).median(np.inf)
+    name = f"attack.blackbox.{case.name}.cost_ratio_possible"
+    return Metric(name, least / cost, "ratio", None, "exact minimum, proven for", float(found.proven.mean()))
+
+
 def of_case(case: Case, theirs: Run) -> Iterator[Metric]:
     """Both attacks on one set, with what they cost us."""
+    yield possible(case, theirs)
     for prefix, scores in (("attack.blackbox", False), ("attack.blackbox.scores", True)):
         ours = attacked(case, scores=scores)
         yield from compared(case, ours, theirs, prefix)
@@ -234,12 +257,12 @@ def of_case(case: Case, theirs: Run) -> Iterator[Metric]:
         yield Metric(f"{prefix}.{case.name}.cpu_ms", 1000 * ours.cpu_s / len(case.rows), "ms/row")
     blind = attacked(case, scores=False, background=False)
     for metric in compared(case, blind, theirs, "attack.blackbox.no_background"):
-        if metric.name.endswith(("cost_ratio_hsj", "query_ratio_hsj", "success_share")):
+        if metric.name.endswith((f"cost_ratio_hsj_at_{POINTS[-1]}", "query_ratio_hsj", "success_share")):
             yield metric
 
 
 def metrics(quick: bool, names: Sequence[str] = tuple(SETS)) -> Iterator[Metric]:
-    """Per set (costs: the mean over budgets), then the mean of all sets against the targets."""
+    """Per set, then the worst set against the targets: costs at the largest budget, queries at the rival's cost."""
     found: list[Metric] = []
     for name in names:
         case = Case.make(name)
@@ -248,9 +271,14 @@ def metrics(quick: bool, names: Sequence[str] = tuple(SETS)) -> Iterator[Metric]
             STORED.write_text(json.dumps(kept | {name: rival(case)}) + "\n")
         found += of_case(case, stored(case))
     yield from found
-    for kind, limit in (("cost_ratio_hsj", 0.5), ("query_ratio_hsj", 0.33)):
-        values = [m.value for m in found if m.name in {f"attack.blackbox.{name}.{kind}" for name in names}]
-        yield Metric(f"attack.blackbox.{kind}", float(np.mean(values)), "ratio", Target("<=", limit))
+    values = {metric.name: metric.value for metric in found}
+    # Nobody halves a cost that is the exact minimum already, or nearly.
+    room = [name for name in names if values[f"attack.blackbox.{name}.cost_ratio_possible"] <= HALF]
+    costs = [values[f"attack.blackbox.{name}.cost_ratio_hsj_at_{POINTS[-1]}"] for name in room]
+    queries = [values.get(f"attack.blackbox.{name}.query_ratio_hsj", 0.0) for name in names]
+    note = f"worst of {', '.join(room)}, where half is possible"
+    yield Metric("attack.blackbox.cost_ratio_hsj", max(costs, default=0.0), "ratio", Target("<=", HALF), note)
+    yield Metric("attack.blackbox.query_ratio_hsj", max(queries), "ratio", Target("<=", 0.33), "worst set")
 
 
 def _columns(table: Any, contract: Contract) -> dict[str, NDArray[Any]]:
