@@ -46,6 +46,11 @@ class Table:
         at = self.place(number)
         return _number(self.window, at, size, signed=True) if at else default
 
+    def number(self, number: int, size: int) -> int:
+        """A whole number without a sign; 0 where it is not given."""
+        at = self.place(number)
+        return _number(self.window, at, size) if at else 0
+
     def double(self, number: int, default: float) -> float:
         """A float64."""
         at = self.place(number)
@@ -64,7 +69,7 @@ class Table:
     def array(self, number: int, dtype: str) -> NDArray[Any]:
         """A vector of numbers or structs; empty where it is not given."""
         kind: np.dtype[Any] = np.dtype(dtype)
-        start, count = self._vector(number)
+        start, count = self.vector(number)
         if not count:
             return np.zeros(0, kind)
         size = count * kind.itemsize
@@ -79,14 +84,14 @@ class Table:
         return [_text(self.window, at) for at in self._targets(number)]
 
     def _targets(self, number: int) -> list[int]:
-        start, count = self._vector(number)
+        start, count = self.vector(number)
         if not count:
             return []
         steps = np.frombuffer(self.window.part(start, 4 * count).read(0, 4 * count), "<u4")
         return [start + 4 * position + step for position, step in enumerate(steps.tolist())]
 
-    def _vector(self, number: int) -> tuple[int, int]:
-        """Where the elements start, and how many there are."""
+    def vector(self, number: int) -> tuple[int, int]:
+        """Where a vector's elements start, and how many there are."""
         at = self.place(number)
         if not at:
             return 0, 0

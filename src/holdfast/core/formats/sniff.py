@@ -37,6 +37,11 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\xfe\xed\xfa\xcf", "executable"),
     (b"\xcf\xfa\xed\xfe", "executable"),
     (b"\xca\xfe\xba\xbe", "executable"),
+    (b"\xfe\xed\xfa\xce", "executable"),
+    (b"\xce\xfa\xed\xfe", "executable"),
+    (b"\0asm", "executable"),
+    (b"dex\n03", "executable"),
+    (b"\x1bLua", "executable"),
     (b"X\n\0\0\0", "rds"),
     (b"RDX", "rds"),
     (b"PAR1", "parquet"),
@@ -85,6 +90,8 @@ def _binary(window: Window, head: bytes) -> str | None:
         return "tar"
     if head[4:8] == b"TFL3":
         return "tflite"
+    if head[4:8] == b"\2\0\0\0" and head[64:68] == b"\xef\xbe\xad\xde":
+        return "coreml-weights"
     if len(window) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= MAX_HEADER:
         return "safetensors"
     return None
@@ -198,7 +205,32 @@ def _protobuf(window: Window) -> str | None:
     numbers = {number for number, _ in seen}
     if (7, BYTES) in seen and (1, VARINT) in seen and numbers <= {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}:
         return "onnx"
-    return "savedmodel" if set(seen) == {(1, VARINT), (2, BYTES)} else None
+    if set(seen) == {(1, VARINT), (2, BYTES)}:
+        return "savedmodel"
+    return _coreml(seen) or _graph(window, seen)
+
+
+def _coreml(seen: dict[tuple[int, int], int]) -> str | None:
+    """A version, a description, and one model of the kinds that are numbered from 200 on."""
+    kinds = [number for number, wire in seen if number >= 200 and wire == BYTES]
+    frame = {(1, VARINT), (2, BYTES), (10, VARINT)}
+    rest = {key for key in seen if key[0] < 200}
+    return "coreml" if len(kinds) == 1 and (1, VARINT) in seen and rest <= frame and kinds[0] <= 3000 else None
+
+
+def _graph(window: Window, seen: dict[tuple[int, int], int]) -> str | None:
+    """A bare TensorFlow graph, or what Keras 2 writes beside a SavedModel: both lists of nodes, told by the first."""
+    if (1, BYTES) not in seen or not set(seen) <= {(1, BYTES), (2, BYTES), (3, VARINT), (4, BYTES), (5, BYTES)}:
+        return None
+    first = next(field for field in fields(window) if field.number == 1)
+    try:
+        inner = {(field.number, field.wire) for field in fields(window.part(first.offset, first.size))}
+    except Fault:
+        return None
+    if set(seen) == {(1, BYTES)} and {(2, VARINT), (5, BYTES)} <= inner:
+        return "keras-metadata"
+    numbers = {number for number, _ in inner}
+    return "graphdef" if {(1, BYTES), (2, BYTES)} <= inner and numbers <= set(range(1, 9)) else None
 
 
 def _loose(window: Window, head: bytes) -> str | None:

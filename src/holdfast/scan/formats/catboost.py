@@ -1,7 +1,8 @@
 """CatBoost's binary models: a magic, a length, and one flatbuffer of trees and parameters.
 
 Source: CatBoost's model.fbs (TModelCore: FormatVersion, ModelTrees, InfoMap, ModelPartIds). Plain data: what matters is
-that the flatbuffer is the whole file and names no further parts, whose layout is CatBoost's own.
+that the flatbuffer and the parts it names are the whole file. Models of categories have one part, tables of counts,
+each a length and a flatbuffer (ctr_data.fbs); other parts, of texts and embeddings, are CatBoost's own and not read.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from typing import Final
 
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import find_end
+from holdfast.core.formats.flatbuffer import Table
 from holdfast.scan.formats.signs import MAX_TEXT, read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 VERSION: Final = b"FlabuffersModel_v1"
+COUNTS: Final = "static_provider_v1"
+MAX_COUNTS: Final = 1_000_000
 
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
@@ -23,16 +27,32 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     table = _number(core, 0, 4)
     if _text(core, table) != VERSION:
         raise Fault("unsupported", "a model of another version", 8)
-    if _field(core, table, 3):
-        raise Fault("unsupported", "a model in several parts", 8)
+    parts = Table(core, table).texts(3)
+    if parts not in ([], [COUNTS]):
+        raise Fault("unsupported", f"a model with parts of its own kind: {', '.join(parts)[:100]}", 8)
     if not _field(core, table, 1):
         raise Fault("malformed", "a model without trees", 8)
     read_signs(core.read(0, MAX_TEXT).decode("latin-1"), seen)
     if find_end(window) >= 0:
         seen.add("polyglot", "an archive behind the model", find_end(window))
-    seen.parsed = 8 + size
-    if len(window) > 8 + size:
-        raise Fault("trailing-bytes", f"{len(window) - size - 8:,} bytes behind the model", 8 + size)
+    end = _counts(window, 8 + size) if parts else 8 + size
+    seen.parsed = end
+    if len(window) > end:
+        raise Fault("trailing-bytes", f"{len(window) - end:,} bytes behind the model", end)
+
+
+def _counts(window: Window, at: int) -> int:
+    """Where the tables of counts end that begin at `at`."""
+    number = _number(window, at, 4)
+    if number > MAX_COUNTS:
+        raise Fault("budget", f"{number:,} tables", at)
+    at += 4
+    for _ in range(number):
+        size = _number(window, at, 4)
+        table = window.part(at + 4, size)
+        Table.root(table).place(0)
+        at += 4 + size
+    return at
 
 
 def _number(core: Window, at: int, size: int) -> int:

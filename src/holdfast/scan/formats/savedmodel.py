@@ -1,4 +1,4 @@
-"""TensorFlow SavedModels: every operator of every graph and of its function library, and the paths they are given.
+"""TensorFlow SavedModels and bare graphs: every operator, of the function library too, and the paths they are given.
 
 Source: saved_model.proto, meta_graph.proto, graph.proto, function.proto, node_def.proto, attr_value.proto,
 saved_object_graph.proto (field numbers below). Nothing is loaded; what is not walked is plain data to TensorFlow too.
@@ -17,7 +17,7 @@ from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_MESSAGES: Final = 5_000_000
-_MODEL, _META, _GRAPH, _NODE, _LIBRARY, _FUNCTION, _ASSET, _OBJECTS, _OBJECT, _USER = range(10)
+_MODEL, _META, _GRAPH, _NODE, _LIBRARY, _FUNCTION, _ASSET, _OBJECTS, _OBJECT, _USER, _KERAS, _LAYER = range(12)
 _INSIDE: Final[dict[int, dict[int, int]]] = {
     _MODEL: {2: _META},
     _META: {2: _GRAPH, 6: _ASSET, 7: _OBJECTS},
@@ -29,8 +29,11 @@ _INSIDE: Final[dict[int, dict[int, int]]] = {
     _OBJECTS: {1: _OBJECT},
     _OBJECT: {4: _USER},
     _USER: {},
+    _KERAS: {1: _LAYER},
+    _LAYER: {},
 }
 """Which field of which message holds which message."""
+_ROOTS: Final = {"savedmodel": _MODEL, "graphdef": _GRAPH, "keras-metadata": _KERAS}
 _SAVER: Final = frozenset(
     ("SaveV2", "RestoreV2", "MergeV2Checkpoints", "Save", "Restore", "SaveSlices", "RestoreSlice")
 )
@@ -38,7 +41,7 @@ _SAVER: Final = frozenset(
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
     """Walk every message that can hold an operator, a file name or a layer's configuration."""
-    pending: list[tuple[int, Window]] = [(_MODEL, window)]
+    pending: list[tuple[int, Window]] = [(_ROOTS[seen.format], window)]
     paths = _Paths()
     count = 0
     while pending:
@@ -60,6 +63,11 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
             _LOOK[kind](message, found, seen, at)
     paths.state(seen)
     seen.parsed = len(window)
+
+
+def operators_of(node: Window) -> list[str]:
+    """The operator of one NodeDef that stands by itself, as in the options of a TensorFlow Lite operator."""
+    return [node.read(part.offset, part.size).decode("utf-8", "replace") for part in fields(node) if part.number == 2]
 
 
 def _text(message: Window, found: list[Field], number: int) -> str:
@@ -127,11 +135,23 @@ def _asset(message: Window, found: list[Field], seen: Seen, at: int) -> None:
 
 def _user(message: Window, found: list[Field], seen: Seen, at: int) -> None:
     """SavedUserObject: Keras keeps a layer's configuration as text in `metadata` (3)."""
-    text = _text(message, found, 3)
+    _configured(_text(message, found, 3), seen, at)
+
+
+def _layer(message: Window, found: list[Field], seen: Seen, at: int) -> None:
+    """SavedObject of keras_metadata.pb, which Keras 2 writes beside a SavedModel: the same text in field 5."""
+    _configured(_text(message, found, 5), seen, at)
+
+
+def _configured(text: str, seen: Seen, at: int) -> None:
     if text.lstrip().startswith("{"):
         read_config_text(text, seen, offset=at)
     elif text:
         read_signs(text, seen)
 
 
-_LOOK: Final[dict[int, Callable[[Window, list[Field], Seen, int], None]]] = {_ASSET: _asset, _USER: _user}
+_LOOK: Final[dict[int, Callable[[Window, list[Field], Seen, int], None]]] = {
+    _ASSET: _asset,
+    _USER: _user,
+    _LAYER: _layer,
+}
