@@ -8,7 +8,7 @@ import pytest
 import poisoned
 from holdfast.attack.poisoning.plant import Trigger
 from holdfast.core.data.poison.cells import Cells
-from holdfast.core.data.poison.patterns import Rule, chance, patterns
+from holdfast.core.data.poison.patterns import Rule, patterns
 
 
 @pytest.mark.parametrize("trigger", [poisoned.RARE, poisoned.COMMON], ids=["rare", "common"])
@@ -22,7 +22,6 @@ def test_a_planted_trigger_is_found(trigger: Trigger) -> None:
     assert len(rows & truth) >= 0.8 * len(truth)
     assert len(rows & truth) >= 0.5 * len(rows)
     assert first.evidence.left < 0.5
-    assert first.chance < 0.1
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -75,14 +74,6 @@ def test_many_distinct_texts_are_bounded() -> None:
 def test_one_class_has_no_patterns() -> None:
     cells, _ = poisoned.table(300)
     assert patterns(cells, np.zeros(300, np.int64), 2) == []
-
-
-def test_chance_falls_with_strength() -> None:
-    shares = [chance(strength, 20_000) for strength in (0.0, 5.0, 10.0, 500.0)]
-    assert shares[0] == 1.0
-    assert shares == sorted(shares, reverse=True)
-    assert shares[-1] > 0.0
-    assert chance(7.0, 800) > chance(7.0, 20_000)
 
 
 def test_rows_that_look_their_part_are_never_accused() -> None:

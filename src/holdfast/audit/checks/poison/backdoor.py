@@ -97,7 +97,6 @@ def _measured(found: list[Suspect], kept: list[tuple[Suspect, float]], n: int, s
         yield Measurement("poison.pattern.contradiction", seen.contra, "deviations", at, n, seed)
         yield Measurement("poison.pattern.lift", seen.lift, "deviations", at, n, seed)
         yield Measurement("poison.pattern.flips", share, "share", at, n, seed)
-        yield Measurement("poison.pattern.chance", one.pattern.chance, "probability", at, n, seed)
 
 
 def _fact(one: Suspect, share: float, rows: NDArray[np.intp], examples: int) -> Fact:

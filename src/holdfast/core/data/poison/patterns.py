@@ -28,8 +28,6 @@ REFINED = 4
 MAX_COLUMNS = 8
 MAX_TRIGGER = 6
 OVER = 1000.0
-LARGE = 5000
-USUAL, USUAL_SMALL, FALLS = 2.0, 5.2, 1.6
 COMMON = 0.5
 """A value that more rows have is no part of a pattern, even if all its rows have it."""
 
@@ -70,8 +68,6 @@ class Pattern:
     rows: NDArray[np.intp]
     """Numbers of the rows that have the pattern and the class, of the table that was given."""
     evidence: Evidence
-    n_rows: int
-    """Rows of that table."""
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -93,27 +89,11 @@ class Pattern:
         """Whether rows and labels alone are enough to accuse it."""
         return not self.copies and ALONE(self.evidence)
 
-    @property
-    def chance(self) -> float:
-        """How often a clean table would show a suspicious pattern of this strength: a calibrated score in (0, 1]."""
-        return chance(self.strength, self.n_rows)
-
 
 def strength(seen: Evidence) -> float:
     """Contradiction of the labels, less what the rows' looks explain, and frequency where one class has it all."""
     pure = seen.left <= ALONE.pure_left and seen.contra >= ALONE.pure_contra
     return math.hypot(max(seen.contra, 0.0) * (1.0 - seen.alien), max(seen.lift, 0.0) if pure else 0.0)
-
-
-def chance(deviations: float, n_rows: int) -> float:
-    """The share of clean tables of `n_rows` rows whose rows alone show a pattern that strong, in (0, 1].
-
-    An upper fit to thirty clean tables (splits, bootstraps and halves of four, kept apart from the benchmark's): the
-    strongest pattern that looks like another class fell below 5.5 in tables of thousands of rows, below 9 in tables
-    of hundreds, where a model of the rest knows little.
-    """
-    usual = USUAL if n_rows >= LARGE else USUAL_SMALL
-    return float(max(math.exp(-max(0.0, deviations - usual) / FALLS), 1e-12))
 
 
 def patterns(
@@ -193,7 +173,7 @@ def _pattern(cells: Cells, y: Classes, items: tuple[Item, ...], seen: Evidence, 
     """The pattern with its rows in the whole table."""
     ordered = tuple(sorted(items, key=lambda item: item.column))
     mine = np.logical_and.reduce([item.holds(cells.X) for item in items]) & (y == t)
-    return Pattern(ordered, tuple(cells.say(item) for item in ordered), t, np.flatnonzero(mine), seen, cells.n_rows)
+    return Pattern(ordered, tuple(cells.say(item) for item in ordered), t, np.flatnonzero(mine), seen)
 
 
 def _fixed(x: Floats, mine: Bools, column: int) -> Item | None:
