@@ -15,8 +15,10 @@ from holdfast.cli.workplace import settings_options
 from holdfast.core.domain.clock import to_iso
 from holdfast.core.domain.severity import Tier
 from holdfast.core.domain.verdict import Verdict
+from holdfast.core.report.escape import visible
 
 if TYPE_CHECKING:
+    from holdfast.comply.bom.material import Material
     from holdfast.core.settings import Settings
     from holdfast.estate.queries import ModelView, VersionView
 
@@ -123,6 +125,40 @@ def show(terminal: Terminal, model: str, settings: Settings, forms: tuple[Form, 
 
 
 @verb(
+    "bom",
+    examples=(
+        ("holdfast estate bom credit-default", "What the model is made of, in words."),
+        (
+            "holdfast estate bom credit-default --format cyclonedx=credit.cdx.json",
+            "The same as a CycloneDX 1.6 document with a model card.",
+        ),
+    ),
+)
+@click.argument("model")
+@settings_options
+@output_options("text", "cyclonedx")
+@click.pass_obj
+def bom(terminal: Terminal, model: str, settings: Settings, forms: tuple[Form, ...], output: str | None) -> None:
+    """Write the bill of materials of MODEL: its files, data, packages and what was measured of this version."""
+    from holdfast.app import Holdfast
+    from holdfast.comply.bom.cyclonedx import to_cyclonedx
+    from holdfast.comply.bom.material import gather
+
+    with Holdfast.open(settings) as holdfast, holdfast.store.reading() as tx:
+        material, now = gather(holdfast.manifest.select((model,))[0], tx), holdfast.clock()
+    Output.of(forms, output).write(
+        lambda form: _bom_text(material) if form.format == "text" else as_json(to_cyclonedx(material, now)), terminal
+    )
+
+
+def _bom_text(material: Material) -> str:
+    files = [(file.role, file.name, file.digest) for file in (material.artifact, *material.files)]
+    packages = [("package", visible(one.name, 100), visible(one.version, 100)) for one in material.lock.packages]
+    loose = [("not pinned", visible(line.text, 100), "-") for line in material.lock.unpinned]
+    return table([*files, *packages, *loose], ("PART", "NAME", "VERSION"))
+
+
+@verb(
     "deployed",
     examples=(
         ("holdfast estate deployed credit-default", "The version in the manifest now serves in production."),
@@ -209,5 +245,5 @@ def _json(views: tuple[ModelView, ...]) -> str:
     return as_json({"schema_version": 1, "models": [asdict(view) for view in views]})
 
 
-for _verb in (init, register, list_, show, deployed):
+for _verb in (init, register, list_, show, bom, deployed):
     command.add_command(_verb)

@@ -27,8 +27,8 @@ class Package:
     @property
     def purl(self) -> str:
         """Package URL (purl-spec, types pypi and conda)."""
-        name = canonicalize_name(self.name) if self.kind == "pypi" else quote(self.name.lower(), safe="._-")
-        return f"pkg:{self.kind}/{name}@{quote(self.version, safe='!+._-~')}"
+        name = canonicalize_name(self.name) if self.kind == "pypi" else self.name.lower()
+        return f"pkg:{self.kind}/{quote(name, safe='._-')}@{quote(self.version, safe='!+._-~')}"
 
 
 @dataclass(frozen=True, slots=True)

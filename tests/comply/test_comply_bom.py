@@ -1,0 +1,138 @@
+"""The bill of materials: valid by the official schema, the same for the same model, and complete only if it is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from holdfast.comply.bom.cyclonedx import to_cyclonedx
+from holdfast.comply.bom.material import NO_LOCK, File, Material
+from holdfast.core.contract import Contract
+from holdfast.core.domain.model import Harm, Model, People, Task
+from holdfast.core.domain.observation import Measurement
+from holdfast.core.domain.severity import Tier
+from holdfast.scan.lockfile import parse_lock
+
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+LATER = datetime(2026, 2, 5, 9, tzinfo=UTC)
+CONTRACT = """\
+version: 1
+subject: null
+features:
+  limit: {type: integer, min: 500, max: 50000, move: never}
+  spent: {type: number, move: up, cost: 1.0}
+"""
+
+
+def material(**changed: Any) -> Material:
+    people = People(decides_on=True, personal_data=True, automated=False)
+    model = Model(
+        "limits", "cards", "eu", "o@bank.example", Tier.HIGH, "Limits.", Task("binary", 1, Harm(1, 0)), people
+    )
+    made = Material(
+        model=model,
+        format="xgboost-ubj",
+        artifact=File("artifact", "model.ubj", "sha256:" + "a" * 64),
+        files=tuple(
+            File(role, f"{role}.x", "sha256:" + digit * 64)
+            for role, digit in (("train", "b"), ("lock", "c"), ("contract", "d"))
+        ),
+        lock=parse_lock("numpy==2.4.6\nScikit_Learn==1.9.1\nscikit-learn==1.9.1\n"),
+        locked=True,
+        label="y",
+        features=Contract.parse(CONTRACT).features,
+        measurements=(Measurement("evasion.robust_recall", 0.23, "share", at={"linf": 0.005}, n=200, seed=0),),
+        undecided=("privacy.membership: too few rows",),
+    )
+    return replace(made, **changed)
+
+
+@pytest.fixture
+def faults() -> Any:
+    validation = pytest.importorskip("cyclonedx.validation.json", reason="needs cyclonedx-python-lib[json-validation]")
+    pytest.importorskip("jsonschema", reason="needs cyclonedx-python-lib[json-validation]")
+    from cyclonedx.schema import SchemaVersion
+
+    check = validation.JsonStrictValidator(SchemaVersion.V1_6)
+    return lambda document: check.validate_str(json.dumps(document))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {
+            "lock": NO_LOCK,
+            "locked": False,
+            "files": (),
+            "features": (),
+            "measurements": (),
+            "undecided": (),
+            "label": None,
+        },
+        {"lock": parse_lock('[[package]]\nname = "a b/../\\u202e<x>"\nversion = "1 2?#@"\n[[package]]\nname = "y"\n')},
+        {"measurements": (Measurement("m", float("nan"), "u"), Measurement("m", float("inf"), "u"))},
+    ],
+    ids=["all", "least", "hostile lock", "no numbers"],
+)
+def test_it_is_valid_by_the_official_schema(faults: Any, changed: dict[str, Any]) -> None:
+    assert faults(to_cyclonedx(material(**changed), NOW)) is None
+
+
+def test_the_validator_would_say_otherwise(faults: Any) -> None:
+    assert faults({**to_cyclonedx(material(), NOW), "serialNumber": "urn:uuid:none"}) is not None
+
+
+def test_the_same_model_gives_the_same_document_but_for_its_time() -> None:
+    first, second = to_cyclonedx(material(), NOW), to_cyclonedx(material(), LATER)
+    assert first["serialNumber"] == second["serialNumber"]
+    second["metadata"]["timestamp"] = first["metadata"]["timestamp"]  # type: ignore[index, call-overload]
+    assert first == second
+    other = to_cyclonedx(material(measurements=()), NOW)
+    assert other["serialNumber"] != first["serialNumber"]
+
+
+def test_it_says_what_the_model_is() -> None:
+    document: Any = to_cyclonedx(material(), NOW)
+    model = document["metadata"]["component"]
+    card = model["modelCard"]
+    assert model["type"] == "machine-learning-model"
+    assert model["hashes"] == [{"alg": "SHA-256", "content": "a" * 64}]
+    assert card["modelParameters"]["inputs"] == [
+        {"format": "limit: integer, 500 to 50000"},
+        {"format": "spent: number"},
+    ]
+    assert card["modelParameters"]["datasets"] == [{"ref": "file:train@sha256:" + "b" * 64}]
+    assert card["quantitativeAnalysis"]["performanceMetrics"] == [
+        {"type": "evasion.robust_recall (share)", "value": "0.23", "slice": "linf=0.005, n=200"}
+    ]
+    assert card["considerations"]["technicalLimitations"] == ["not measured by privacy.membership: too few rows"]
+    assert [row["purl"] for row in document["components"] if row["type"] == "library"] == [
+        "pkg:pypi/numpy@2.4.6",
+        "pkg:pypi/scikit-learn@1.9.1",
+    ]
+
+
+def test_every_part_is_in_the_graph_once() -> None:
+    document: Any = to_cyclonedx(material(), NOW)
+    refs = [row["bom-ref"] for row in document["components"]]
+    assert len(set(refs)) == len(refs)
+    assert document["dependencies"][0]["dependsOn"] == refs
+    assert [row["ref"] for row in document["dependencies"][1:]] == refs
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({}, "complete"),
+        ({"lock": parse_lock("numpy>=1\n")}, "incomplete"),
+        ({"lock": NO_LOCK, "locked": False}, "unknown"),
+    ],
+)
+def test_it_says_how_complete_it_is(changed: dict[str, Any], word: str) -> None:
+    document: Any = to_cyclonedx(material(**changed), NOW)
+    assert [row["aggregate"] for row in document["compositions"]] == [word]
