@@ -381,7 +381,7 @@ def test_plain_content_is_clean(look, content):
     [
         b"\x97\x93\xa1\xd6\xbe\x0e\x38\x57" + b"\xff\xfe\x01" * 20,
         b"GGUF" + bytes(60),
-        b"\x28\xb5\x2f\xfd" + bytes(60),
+        b"Rar!\x1a\7" + bytes(60),
         b"7z\xbc\xaf\x27\x1c",
     ],
 )

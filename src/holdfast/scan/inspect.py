@@ -110,7 +110,7 @@ Reader = Callable[[Inspector, Window, Seen, int], None]
 
 _READERS: Final[dict[str, str]] = {
     **dict.fromkeys(("pickle", "joblib"), "pickles:read"),
-    **dict.fromkeys(("gzip", "zlib", "bz2", "xz", "lzma", "lz4"), "archives:read_compressed"),
+    **dict.fromkeys(("gzip", "zlib", "bz2", "xz", "lzma", "lz4", "zstd"), "archives:read_compressed"),
     "zip": "archives:read_zip_members",
     "keras-zip": "keras:read",
     **dict.fromkeys(("savedmodel", "graphdef", "keras-metadata"), "savedmodel:read"),

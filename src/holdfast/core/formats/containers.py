@@ -8,6 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window
@@ -20,8 +21,9 @@ _CHUNK: Final = 1 << 20
 _STEP: Final = 4 << 20
 MAX_TAR_ENTRIES: Final = 100_000
 
-COMPRESSIONS: Final = ("gzip", "zlib", "bz2", "xz", "lzma", "lz4")
+COMPRESSIONS: Final = ("gzip", "zlib", "bz2", "xz", "lzma", "lz4", "zstd")
 """Ids of the compressed formats that `inflate` undoes."""
+_OTHERS: Final = ("lz4", "zstd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +46,22 @@ def inflate(window: Window, kind: str, max_bytes: int) -> Inflated:
 def peek(window: Window, kind: str, size: int = 4096) -> bytes:
     """The first bytes that would come out; empty where the stream is broken."""
     try:
-        if kind == "lz4":
-            from holdfast.core.formats.containers_lz4 import decompress
-
+        if kind in _OTHERS:
             out = bytearray()
-            decompress(window, 0, size, out, partial=True)
+            _frames(kind)(window, 0, size, out, partial=True)
             return bytes(out[:size])
         return bytes(_decoder(kind).decompress(window.read(0, 1 << 16), size))
     except (zlib.error, OSError, EOFError, lzma.LZMAError, ValueError, Fault):
         return b""
 
 
+def _frames(kind: str) -> Any:
+    """The reader of frames that the standard library cannot unpack."""
+    return import_module(f"holdfast.core.formats.containers_{kind}").decompress
+
+
 def _another(window: Window, pos: int, kind: str) -> bool:
-    """Whether a further member starts at `pos`, as the standard readers would take it."""
+    """Whether a further member starts at `pos`, as the standard readers would take it; those of zstd differ."""
     magic = {"gzip": b"\x1f\x8b", "bz2": b"BZh", "xz": b"\xfd7zXZ\0"}.get(kind)
     return magic is not None and window.read(pos, len(magic)) == magic
 
@@ -78,10 +83,9 @@ def _decoder(kind: str) -> Any:
 
 def _member(window: Window, pos: int, kind: str, max_bytes: int, out: bytearray) -> int:
     """Append one member to `out` and give the input bytes it took."""
-    if kind == "lz4":
-        from holdfast.core.formats.containers_lz4 import decompress
-
-        return decompress(window, pos, max_bytes, out)
+    if kind in _OTHERS:
+        taken: int = _frames(kind)(window, pos, max_bytes, out)
+        return taken
     decoder, fed = _decoder(kind), 0
     try:
         while not decoder.eof:

@@ -32,6 +32,8 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\x04\x22\x4d\x18", "lz4"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\7", "rar"),
+    (b"MSCF\0\0\0\0", "cab"),
     (b"\x7fELF", "executable"),
     (b"MZ", "executable"),
     (b"\xfe\xed\xfa\xcf", "executable"),

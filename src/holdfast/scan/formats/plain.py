@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.containers_zip import find_end
 from holdfast.scan.formats.deployment import read_deployment
 from holdfast.scan.formats.signs import MAX_TEXT, read_signs
 from holdfast.scan.inspect import Inspector, Seen
+
+REASONS: Final = {
+    "7z": "a 7z archive, which is not unpacked here: unpack it and scan what was in it",
+    "rar": "a RAR archive, which is not unpacked here: unpack it and scan what was in it",
+    "cab": "a cabinet archive, which is not unpacked here: unpack it and scan what was in it",
+    "binary": "bytes of no format that is known",
+}
+"""Why a file of a kind that is known by its bytes is not read."""
 
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
@@ -38,5 +48,5 @@ def read_executable(inspector: Inspector, window: Window, seen: Seen, depth: int
 
 def read_unsupported(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
     """Whatever has no reader: not understood, and said so."""
-    seen.add("unsupported", f"no reader for {seen.format}", 0)
+    seen.add("unsupported", REASONS.get(seen.format, f"no reader for {seen.format}"), 0)
     seen.unread = len(window)
