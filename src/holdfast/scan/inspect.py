@@ -93,6 +93,8 @@ class Inspector:
             # A parser that stumbles has not understood the bytes; that is an answer, not a crash.
             seen.fault(Fault("malformed", f"{type(fault).__name__}: {fault}", 0), len(window))
         seen.balance(len(window))
+        if kind is None:
+            import_module("holdfast.scan.formats.polyglot").read_polyglot(window, seen)
         return seen
 
     def unpacked(self, size: int) -> None:

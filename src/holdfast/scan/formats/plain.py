@@ -28,6 +28,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
     if _is_text(window):
         text = window.read(0, MAX_TEXT).decode("utf-8", "replace")
         read_signs(text, seen)
+        if depth and text.startswith("#!/"):
+            seen.add("executable", f"a script for {text[2:60].split(maxsplit=1)[0]}", 0)
         read_deployment(text, seen)
     if find_end(window) >= 0:
         behind = inspector.inspect(window, depth + 1, kind="zip")
