@@ -39,7 +39,7 @@ class TreeTarget:
         Raises TargetError where a step in front of the trees is opaque (HF-ATK-001), where the contract's columns
         are not what the trees read (HF-ATK-002), or where the model is too large (HF-ATK-006).
         """
-        _check(model.ensemble, feature_map)
+        refuse_unreadable(feature_map, model.ensemble.n_features, "the trees")
         forest, grid = lift(model.ensemble, contract, feature_map.sources)
         return cls(model.ensemble, contract, feature_map, forest, grid)
 
@@ -52,7 +52,8 @@ class TreeTarget:
         return link(self.ensemble, self.margins(X))
 
 
-def _check(ensemble: TreeEnsemble, feature_map: FeatureMap) -> None:
+def refuse_unreadable(feature_map: FeatureMap, n_features: int, reader: str) -> None:
+    """Raises TargetError where contract columns do not lead to what `reader` (the trees, the net) reads."""
     if feature_map.opaque:
         raise TargetError(
             "the model cannot be attacked as a white box",
@@ -60,10 +61,10 @@ def _check(ensemble: TreeEnsemble, feature_map: FeatureMap) -> None:
             fix="test it as a black box, or use scalers, imputers and encoders that act column by column",
             code="HF-ATK-001",
         )
-    if len(feature_map.sources) != ensemble.n_features:
+    if len(feature_map.sources) != n_features:
         raise TargetError(
             "the contract and the model do not read the same columns",
-            cause=f"the trees read {ensemble.n_features} features; the contract leads to {len(feature_map.sources)}",
+            cause=f"{reader} read {n_features} features; the contract leads to {len(feature_map.sources)}",
             fix="list the model's input columns under 'features', and drop the others ('drop' in holdfast.yaml)",
             code="HF-ATK-002",
         )

@@ -13,8 +13,8 @@ from holdfast.attack.interface import Goal
 from holdfast.attack.nets.aim import ROUNDING, NetAim, aim_at
 from holdfast.attack.nets.lens import Lens
 from holdfast.attack.nets.slopes import outputs_and_slopes
+from holdfast.attack.target import refuse_unreadable
 from holdfast.core.contract import Contract
-from holdfast.core.errors import TargetError
 from holdfast.core.formats.nets import Affine, Bend, Dense, Layer, Net, NetModel, net_margins, net_scores
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class NetTarget:
     @classmethod
     def of(cls, model: NetModel, contract: Contract, feature_map: FeatureMap) -> NetTarget:
         """Raises TargetError where a step in front of the net is opaque (HF-ATK-001) or columns differ (HF-ATK-002)."""
-        _check(model.net, feature_map)
+        refuse_unreadable(feature_map, model.net.n_features, "the layers")
         return cls(model.net, contract, feature_map, Lens.of(contract, feature_map))
 
     @cached_property
@@ -91,20 +91,3 @@ def _widened(layer: Layer) -> Layer:
             return Affine(offset.astype(np.float64), factor.astype(np.float64), shift.astype(np.float64))
         case Bend():
             return layer
-
-
-def _check(net: Net, feature_map: FeatureMap) -> None:
-    if feature_map.opaque:
-        raise TargetError(
-            "the model cannot be attacked as a white box",
-            cause="; ".join(feature_map.reasons),
-            fix="test it as a black box, or use scalers, imputers and encoders that act column by column",
-            code="HF-ATK-001",
-        )
-    if len(feature_map.sources) != net.n_features:
-        raise TargetError(
-            "the contract and the model do not read the same columns",
-            cause=f"the net reads {net.n_features} features; the contract leads to {len(feature_map.sources)}",
-            fix="list the model's input columns under 'features', and drop the others ('drop' in holdfast.yaml)",
-            code="HF-ATK-002",
-        )
