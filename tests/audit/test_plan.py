@@ -16,7 +16,7 @@ from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.model import Harm, Model, Task
 from holdfast.core.domain.severity import Tier
 
-HASHES = {role: f"sha256:{role}" for role in ("artifact", "train", "test", "contract", "lock")}
+HASHES = {role: f"sha256:{role}" for role in ("artifact", "train", "test", "contract", "lock", "report 1")}
 PARTS = Parts(
     Model("m", "u", "eu", "o", Tier.HIGH, "p", Task("binary")),
     Path("model.ubj"),
@@ -27,6 +27,7 @@ PARTS = Parts(
     contract=Path("contract.yaml"),
     lock=Path("requirements.lock"),
     endpoint=EndpointParts("https://models.bank.example/m", "json", "TOKEN"),
+    reports=(Path("semgrep.sarif"),),
 )
 RUNS_THE_MODEL = {"evasion.gradient", "evasion.search", "quality.performance"}
 READS_DATA = {"data.contract", "data.profile", *RUNS_THE_MODEL}
@@ -67,6 +68,7 @@ def test_a_quick_audit_leaves_out_what_takes_long_and_changes_no_key() -> None:
         ("test", READS_DATA),
         ("contract", READS_CONTRACT),
         ("lock", {"deps.advisories"}),
+        ("report 1", {"scan.reports"}),
     ],
 )
 def test_a_changed_part_re_runs_exactly_the_checks_that_read_it(role: str, checks: set[str]) -> None:

@@ -16,7 +16,9 @@ from holdfast.core.plugins import Registry
 if TYPE_CHECKING:
     from holdfast.audit.target import Target
 
-NEEDS = frozenset({"artifact", "model", "train_data", "test_data", "contract", "lock", "endpoint", "attestation"})
+NEEDS = frozenset(
+    {"artifact", "model", "train_data", "test_data", "contract", "lock", "endpoint", "attestation", "reports"}
+)
 """What a check may read. A key covers exactly the digests of what its check needs."""
 
 

@@ -15,6 +15,7 @@ from holdfast.audit.interface import CHECKS, Check
 from holdfast.audit.target import Parts
 from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.ids import JSONValue, digest
+from holdfast.estate.manifest import REPORT
 
 _ANALYSIS_LIBRARIES = ("numpy", "scipy", "numba", "scikit-learn", "pyarrow")
 _NEEDS_OF_ROLE = {"model": "artifact", "train_data": "train", "test_data": "test"}
@@ -64,6 +65,7 @@ def _can_apply(check: Check[Any], parts: Parts) -> bool:
     present |= {"train_data", "test_data"} if parts.train is not None else set()
     present |= {"contract"} if parts.contract is not None else set()
     present |= {"lock"} if parts.lock is not None else set()
+    present |= {"reports"} if parts.reports else set()
     present |= {"endpoint"} if parts.endpoint is not None else set()
     return set(check.needs) <= present
 
@@ -98,6 +100,9 @@ def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONVa
     for need in check.needs:
         if need in ("endpoint", "attestation"):
             found[need] = _address(parts, hashes) if need == "endpoint" else _origin(parts)
+            continue
+        if need == "reports":
+            found[need] = [hashes[f"{REPORT}{number}"] for number in range(1, len(parts.reports) + 1)]
             continue
         role = _NEEDS_OF_ROLE.get(need, need)
         found[need] = hashes.get(role) or hashes["train"]

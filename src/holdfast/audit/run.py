@@ -138,6 +138,7 @@ class Auditor:
             endpoint=_endpoint(subject),
             live_period=period_at(self.clock(), LIVE_RESULTS_AGE),
             origin=origin(artifact, self.home, hashes),
+            reports=subject.reports,
         )
 
     def _reconcile(

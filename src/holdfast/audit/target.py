@@ -73,6 +73,8 @@ class Parts:
     live_period: int | None = None
     """The same for what no digest can know: the endpoint behind an address changes while the address stays."""
     origin: OriginParts | None = None
+    reports: tuple[Path, ...] = ()
+    """What other tools wrote about the model, as SARIF."""
 
 
 class Target:

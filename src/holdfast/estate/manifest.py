@@ -15,6 +15,9 @@ from holdfast.core.domain.severity import Tier
 from holdfast.core.errors import ConfigError
 
 MAX_MODELS = 10_000
+MAX_REPORTS = 20
+REPORT = "report "
+"""How the roles of other tools' reports begin; their number in the manifest follows."""
 
 Name = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Words = Annotated[str, Field(min_length=1, max_length=2000)]
@@ -107,6 +110,7 @@ class ModelEntry(_Strict):
     data: DataEntry | None = None
     lock: Path | None = None
     contract: Path | None = None
+    reports: Annotated[tuple[Path, ...], Field(max_length=MAX_REPORTS)] = ()
     endpoint: EndpointEntry | None = None
     policy: str = "baseline"
     depth: Depth = Depth.FULL
@@ -142,6 +146,11 @@ class Subject:
     folder: Path
     where: str
     parts: tuple[Part, ...]
+
+    @property
+    def reports(self) -> tuple[Path, ...]:
+        """Reports of other tools about this model, in the order of the manifest."""
+        return tuple(part.path for part in self.parts if part.role.startswith(REPORT))
 
     def part(self, role: str) -> Path | None:
         """The path of the part with this role (artifact, train, test, lock, contract, policy), if declared."""
@@ -218,6 +227,7 @@ def _parts(document: Document, number: int, entry: ModelEntry, folder: Path) -> 
     ]
     if entry.data is not None:
         named += [("train", ("data", "train"), entry.data.train), ("test", ("data", "test"), entry.data.test)]
+    named += [(f"{REPORT}{i + 1}", ("reports",), path) for i, path in enumerate(entry.reports)]
     if entry.policy.endswith((".yaml", ".yml")):
         named.append(("policy", ("policy",), Path(entry.policy)))
     return tuple(

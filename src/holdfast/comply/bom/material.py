@@ -82,8 +82,9 @@ def _path(subject: Subject) -> Path:
 
 
 def _files(subject: Subject) -> tuple[File, ...]:
-    """Every part but the policy, which judges the model and is none of it."""
-    parts = [part for part in subject.parts if part.role != "policy"]
+    """What the model is made of: neither the policy nor what others wrote about it."""
+    made_of = ("artifact", "lock", "contract", "train", "test")
+    parts = [part for part in subject.parts if part.role in made_of]
     digests = {file.name: file.digest for file in manifest({part.path for part in parts}).files}
     return tuple(File(part.role, part.path.name, digests[str(part.path)]) for part in parts)
 
