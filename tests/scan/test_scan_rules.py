@@ -34,6 +34,9 @@ MUST_FIRE = {
     "custom-operator": Fact("operator-domain", "bank.Scorecard"),
     "tensorflow-reach": Fact("tensorflow-operator", "ReadFile"),
     "tensorflow-custom": Fact("tensorflow-operator", "BankScorecard"),
+    "part-blocked": Fact("part-verdict", "blocked"),
+    "part-unknown": Fact("part-verdict", "unknown"),
+    "part-review": Fact("part-verdict", "review"),
     "loader-module": Fact("loader-module", "os"),
     "loader-module-unlisted": Fact("loader-module", "somebody"),
 }
@@ -54,6 +57,9 @@ MUST_NOT_FIRE = {
     "custom-operator": Fact("operator-domain", "ai.onnx.contrib.PyOp"),
     "tensorflow-reach": Fact("tensorflow-operator", "MatMul"),
     "tensorflow-custom": Fact("tensorflow-operator", "MatMul"),
+    "part-blocked": Fact("part-verdict", "review"),
+    "part-unknown": Fact("part-verdict", "blocked"),
+    "part-review": Fact("part-verdict", "unknown"),
     "loader-module": Fact("loader-module", "somebody"),
     "loader-module-unlisted": Fact("loader-module", "os"),
 }

@@ -166,6 +166,12 @@ RULES: Final[tuple[Rule, ...]] = (
         EXECUTION,
         lambda fact, names: names.standing(str(fact.value)) is Standing.UNKNOWN,
     ),
+    Rule("part-missing", "part-missing", UNKNOWN, "names a file that is not there", SUPPLY),
+    Rule(
+        "part-blocked", "part-verdict", BLOCKED, "is loaded with a file that is blocked", EXECUTION, _named("blocked")
+    ),
+    Rule("part-unknown", "part-verdict", UNKNOWN, "is loaded with a file nobody can judge", SUPPLY, _named("unknown")),
+    Rule("part-review", "part-verdict", REVIEW, "is loaded with a file to be looked at", SUPPLY, _named("review")),
     Rule("obfuscated-code", "obfuscated-code", BLOCKED, "runs code that it decodes first", EXECUTION),
     Rule("native-library", "native-library", UNKNOWN, "needs a native library of its own", SUPPLY),
     Rule("remote-code", "remote-code", REVIEW, "names code that a loader would fetch or run", SUPPLY),

@@ -15,6 +15,7 @@ from holdfast.core.formats.buffers import Window, open_buffer
 from holdfast.scan.inspect import Budget, Inspector, Seen
 from holdfast.scan.report import Coverage, FileReport
 from holdfast.scan.rules import judge, verdict_of
+from holdfast.scan.together import joined
 
 
 def scan(path: Path | str, *, hash: bool = True, budget: Budget | None = None) -> FileReport:  # noqa: A002
@@ -41,6 +42,8 @@ def scan_paths(
 ) -> Iterator[FileReport]:
     """One report for each file under `paths`, folders in name order. Each is given as soon as it is ready.
 
+    An MLmodel found in a folder is judged with the files it names (see `together`).
+
     Raises UsageError HF-SCN-001 where a path does not exist, before anything is scanned.
     """
     wanted = [Path(path) for path in paths]
@@ -59,11 +62,18 @@ def _reports(wanted: list[Path], *, want_hash: bool, budget: Budget | None) -> I
     for path in wanted:
         # What the caller names may itself be a link; inside a folder, links must stay inside.
         root = path.resolve() if path.is_dir() else None
-        for file in _files(path) if root is not None else [path]:
-            if root is not None and file.is_symlink() and not file.resolve().is_relative_to(root):
-                yield _odd(file, "link-outside", f"link to {file.readlink()}")
-            else:
-                yield _report(file, want_hash=want_hash, budget=budget)
+        if root is None:
+            yield _report(path, want_hash=want_hash, budget=budget)
+        else:
+            yield from joined(_inside(path, root, want_hash=want_hash, budget=budget))
+
+
+def _inside(folder: Path, root: Path, *, want_hash: bool, budget: Budget | None) -> Iterator[FileReport]:
+    for file in _files(folder):
+        if file.is_symlink() and not file.resolve().is_relative_to(root):
+            yield _odd(file, "link-outside", f"link to {file.readlink()}")
+        else:
+            yield _report(file, want_hash=want_hash, budget=budget)
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -11,12 +11,21 @@ from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_BYTES: Final = 4 << 20
+MAX_PARTS: Final = 100
 _PATHS: Final = frozenset(
     (
         *("artifact_path", "model_path", "data", "code", "env", "conda", "virtualenv", "pickled_model", "python_model"),
-        *("model_code_path", "model_data", "path", "uri", "tokenizer_binary", "weights", "cloudpickle"),
+        *("model_code_path", "model_data", "path", "tokenizer_binary", "weights", "cloudpickle"),
     )
 )
+
+_PARTS: Final = frozenset(
+    (
+        *("model_path", "data", "pickled_model", "python_model", "model_code_path", "model_data", "path", "weights"),
+        *("conda", "virtualenv", "code"),
+    )
+)
+"""Those that say a place within the model's own folder, in every flavor that writes them."""
 
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
@@ -39,6 +48,18 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
             seen.add("remote-code", f"code: {str(value)[:120]}")
         if key in _PATHS and isinstance(value, str) and (escapes(value) or value.startswith("~")):
             seen.add("path-escape", value[:200])
+    if isinstance(document, dict):
+        _parts(document.get("flavors"), inspector, seen)
+
+
+def _parts(flavors: Any, inspector: Inspector, seen: Seen) -> None:
+    """Files and folders beside the MLmodel that its flavors are loaded from."""
+    named = {str(value).removeprefix("./") for key, value in _pairs(flavors, inspector) if key in _PARTS and value}
+    if len(named) > MAX_PARTS:
+        seen.add("budget", f"a model of {len(named):,} parts", 0)
+    for name in sorted(named)[:MAX_PARTS]:
+        if not escapes(name) and not name.startswith(("{", "[", "~")):
+            seen.add("model-part", name[:1000])
 
 
 def _yaml(text: str, seen: Seen) -> Any:
