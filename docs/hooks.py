@@ -26,7 +26,7 @@ SECTIONS = {
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the generated pages, then build the navigation from what is there."""
-    for place, text in (*_error_pages(), *_check_pages(), *_cli_pages()):
+    for place, text in (*_error_pages(), *_scan_pages(), *_check_pages(), *_cli_pages()):
         files.append(File.generated(config, place, content=text))
     config.nav = _navigation(sorted(file.src_uri for file in files.documentation_pages()))
     return files
@@ -40,6 +40,16 @@ def _error_pages() -> Iterator[tuple[str, str]]:
         yield f"reference/errors/{path.name}", text
     listed = "\n".join(rows)
     yield "reference/errors/index.md", f"# Errors\n\n`holdfast explain CODE` prints these pages offline.\n\n{listed}\n"
+
+
+def _scan_pages() -> Iterator[tuple[str, str]]:
+    rows = []
+    for path in sorted((PACKAGE / "pages" / "scan").glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        rows.append(f"- [{text.splitlines()[0].removeprefix('# ')}]({path.name})")
+        yield f"reference/scan/{path.name}", text
+    listed = "\n".join(rows)
+    yield "reference/scan/index.md", f"# Rules of the scanner\n\n`holdfast explain RULE` prints them.\n\n{listed}\n"
 
 
 def _check_pages() -> Iterator[tuple[str, str]]:
@@ -79,7 +89,7 @@ def _navigation(places: list[str]) -> list[Any]:
 def _section(places: list[str], folder: str) -> list[Any]:
     loose = [place for place in places if "/" not in place.removeprefix(f"{folder}/")]
     nested = sorted({place.split("/")[1] for place in places} - {place.split("/")[1] for place in loose})
-    titles = {"cli": "Command line", "errors": "Errors"}
+    titles = {"cli": "Command line", "errors": "Errors", "scan": "Rules of the scanner"}
     return [
         *sorted(loose, key=lambda place: (not place.endswith("index.md"), place)),
         *({titles.get(name, name): [p for p in places if p.startswith(f"{folder}/{name}/")]} for name in nested),

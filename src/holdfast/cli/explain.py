@@ -16,7 +16,6 @@ from holdfast.core.errors import UsageError
 
 if TYPE_CHECKING:
     from holdfast.core.domain.advisory import Technique
-    from holdfast.scan.rules import Rule as ScanRule
 
 POLICY = "baseline"
 Page = Callable[[], str]
@@ -66,18 +65,19 @@ def _rules() -> dict[str, Page]:
 
 
 def _scan_rules() -> dict[str, Page]:
+    """The pages of the scanner's rules, each with its technique behind it."""
     from holdfast.scan.rules import RULES
 
-    return {rule.id: _scan_rule(rule) for rule in RULES}
+    techniques = {rule.id: rule.technique for rule in RULES}
+    return {name: _followed(text, techniques.get(name, "")) for name, text in _pages("scan").items()}
 
 
-def _scan_rule(rule: ScanRule) -> Page:
-    def text() -> str:
-        technique = _techniques().get(rule.technique)
-        about = f"A file is {rule.verdict} when it {rule.title} (fact kind `{rule.kind}`)."
-        return f"# {rule.id}: a rule of the scanner\n\n{about}\n" + ("" if technique is None else "\n" + technique())
+def _followed(text: Page, technique: str) -> Page:
+    def both() -> str:
+        more = _techniques().get(technique)
+        return text() + ("" if more is None else "\n" + more())
 
-    return text
+    return both
 
 
 def _rule(rule: dict[str, Any], lines: list[str]) -> Page:
