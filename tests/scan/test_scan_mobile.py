@@ -7,6 +7,7 @@ import struct
 import zipfile
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,7 +76,9 @@ def tflite(
         else table(builder, _0=("Int8", 9), _3=("Int32", 9))
     )
     name = builder.CreateString("x")
-    tensor = table(builder, _2=("Uint32", buffer), _3=("offset", name))
+    scales = builder.CreateNumpyVector(np.ones(3, np.float32))
+    scaled = table(builder, _2=("offset", scales))
+    tensor = table(builder, _2=("Uint32", buffer), _3=("offset", name), _4=("offset", scaled))
     more = builder.CreateByteVector(options)
     run = table(builder, _0=("Uint32", 0), _5=("offset", more))
     tensors, runs = vector(builder, [tensor]), vector(builder, [run])

@@ -16,6 +16,7 @@ from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_MESSAGES: Final = 2_000_000
+MAX_FACTS: Final = 2_000
 MAX_BLOBS: Final = 1_000_000
 HOME: Final = "@model_path/"
 """What programs call the folder of their own package."""
@@ -71,6 +72,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
                 pending.append((inner, message.part(part.offset, part.size)))
             elif inner is not None:
                 raise Fault("malformed", "a message that is none", message.start - window.start)
+        if len(seen.facts) > MAX_FACTS:
+            raise Fault("budget", "too many files and classes of others", message.start - window.start)
         if kind in _LOOK:
             _LOOK[kind](message, found, seen, message.start - window.start)
     seen.parsed = len(window)

@@ -15,6 +15,7 @@ from holdfast.core.formats.containers_zip import escapes, find_end, read_zip
 from holdfast.core.formats.flatbuffer import Table
 from holdfast.core.formats.flexbuffer import first_texts
 from holdfast.scan.formats.archives import read_member
+from holdfast.scan.formats.polyglot import is_zip
 from holdfast.scan.formats.savedmodel import operators_of
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
@@ -24,6 +25,8 @@ MAX_TABLES: Final = 1_000_000
 SLACK: Final = 1 << 16
 """Bytes of tables that are not walked, such as options, which may lie behind everything that is."""
 _CODES, _GRAPHS, _DESCRIPTION, _BUFFERS, _METADATA, _GROUPS, _EXTERNAL = 1, 2, 3, 4, 6, 8, 9
+_SCALES: Final = ((0, 4), (1, 4), (2, 4), (3, 8))
+"""Vectors of a tensor's quantisation, and the width of their elements: minima, maxima, scales, zero points."""
 _CUSTOM: Final = 32
 _FLEX: Final = "Flex"
 _OWN: Final = frozenset(("AudioSpectrogram", "Mfcc", "NumericVerify", "TFLite_Detection_PostProcess"))
@@ -39,6 +42,7 @@ class _Walk:
     reach: int = 0
     left: int = MAX_TABLES
     parts: list[tuple[int, int]] = field(default_factory=list)
+    told: set[tuple[str, str]] = field(default_factory=set)
 
     def tables(self, table: Table, number: int) -> list[Table]:
         found = table.tables(number)
@@ -48,12 +52,11 @@ class _Walk:
         self.reach = max([self.reach, *(item.at + 4 for item in found)])
         return found
 
-    def extent(self, table: Table, number: int) -> tuple[int, int]:
-        """Where a vector of bytes lies, checked to be within the file."""
+    def extent(self, table: Table, number: int, width: int = 1) -> None:
+        """A vector of elements of `width` bytes, checked to be within the file."""
         start, count = table.vector(number)
-        self.window.part(start, count)
-        self.reach = max(self.reach, start + count)
-        return start, count
+        self.window.part(start, count * width)
+        self.reach = max(self.reach, start + count * width)
 
     def outside(self, offset: int, size: int) -> None:
         """Constants behind the flatbuffer; offsets 0 and 1 say that there are none."""
@@ -92,6 +95,10 @@ def _graph(walk: _Walk, graph: Table, names: list[str], buffers: int) -> None:
         if not 0 <= tensor.integer(2, 0) < max(1, buffers):
             raise Fault("malformed", "a tensor of a buffer that does not exist", tensor.at)
         walk.extent(tensor, 3)
+        scales = tensor.table(4)
+        if scales is not None:
+            for place, width in _SCALES:
+                walk.extent(scales, place, width)
     for operator in walk.tables(graph, 3):
         number = operator.integer(0, 0)
         if not 0 <= number < len(names):
@@ -103,9 +110,9 @@ def _graph(walk: _Walk, graph: Table, names: list[str], buffers: int) -> None:
 
 
 def _custom(walk: _Walk, operator: Table, name: str) -> None:
-    known = {(fact.kind, fact.value) for fact in walk.seen.facts}
     for kind, value in _runs(walk, operator, name):
-        if (kind, value) not in known:
+        if (kind, value) not in walk.told:
+            walk.told.add((kind, value))
             walk.seen.add(kind, value[:120], operator.at)
 
 
@@ -143,7 +150,7 @@ def _end(inspector: Inspector, walk: _Walk, depth: int) -> None:
     """Behind the flatbuffer lie its constants, and label files as a zip; nothing else has a reason to."""
     window, seen = walk.window, walk.seen
     end = len(window)
-    if find_end(window) >= 0:
+    if is_zip(window):
         end = _packed(inspector, walk, depth)
     reach = max([walk.reach, *(stop for _, stop in walk.parts)])
     if end - reach > SLACK:
