@@ -187,6 +187,12 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_brackets_in_texts_are_no_nesting() -> None:
     assert one(log({"ruleId": "r", "message": {"text": '{"[' * 500}})).message.startswith('{"[')
+    assert one(log({"ruleId": "r", "message": {"text": 'a\\\\"{[' * 500}})).message.startswith("a")
+
+
+def test_nesting_hides_in_no_text() -> None:
+    with pytest.raises(ValueError, match="nested"):
+        parse_sarif(b'{"version": "2.1.0", "a": "\\\\", "b": ' + b"[" * 70 + b"]" * 70 + b', "c": "x"}')
 
 
 _JSON = st.recursive(
