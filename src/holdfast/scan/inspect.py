@@ -34,6 +34,8 @@ class Seen:
     parsed: int = 0
     skipped: int = 0
     unread: int = 0
+    archives: set[bytes] = field(default_factory=set)
+    """The last records of archives that the window holds as values, and that were read as such."""
 
     def add(self, kind: str, value: str, offset: int | None = None, member: str | None = None) -> None:
         """State a fact."""

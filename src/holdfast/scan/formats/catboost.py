@@ -28,6 +28,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     if _text(core, table) != VERSION:
         raise Fault("unsupported", "a model of another version", 8)
     parts = Table(core, table).texts(3)
+    if _field(core, table, 3) and not parts:
+        raise Fault("malformed", "a list of parts that names none", 8)
     if parts not in ([], [COUNTS]):
         raise Fault("unsupported", f"a model with parts of its own kind: {', '.join(parts)[:100]}", 8)
     if not _field(core, table, 1):

@@ -10,6 +10,7 @@ from holdfast.core.domain import Fact
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.pickle import read_facts
 from holdfast.core.formats.sniff import compression_of
+from holdfast.scan.formats.polyglot import last_record
 from holdfast.scan.inspect import Inspector, Seen
 
 
@@ -39,6 +40,8 @@ def read_enclosed(inspector: Inspector, seen: Seen, enclosed: Iterable[Window], 
         if inner.format not in LOADABLE:
             seen.add("malformed", f"has torch load {inner.format}")
         seen.take(inner, f"<torch {number}>")
+        if inner.format == "torch-zip":
+            seen.archives.add(last_record(content))
         lost = min(inner.unread, seen.parsed)
         seen.parsed, seen.unread = seen.parsed - lost, seen.unread + lost
 

@@ -24,7 +24,7 @@ def read_polyglot(window: Window, seen: Seen) -> None:
     """State what else the bytes are. Text and images say so themselves."""
     if any(fact.kind == "polyglot" for fact in seen.facts) or len(window) < 22:
         return
-    if seen.format not in ZIPS and is_zip(window):
+    if seen.format not in ZIPS and is_zip(window) and last_record(window) not in seen.archives:
         seen.add("polyglot", "an archive that ends where the file ends", find_end(window))
     if seen.format != "tar" and is_tar(window):
         seen.add("polyglot", "a tar archive too", 0)
@@ -36,12 +36,17 @@ def read_polyglot(window: Window, seen: Seen) -> None:
 
 def is_zip(window: Window) -> bool:
     """Whether a zip reader would find its directory, counted from the start of the file or from what is before it."""
-    end = find_end(window)
-    record = window.read(end, 22) if end >= 0 else b""
+    end, record = find_end(window), last_record(window)
     if len(record) < 22:
         return False
     size, offset = (int.from_bytes(record[at : at + 4], "little") for at in (12, 16))
     return any(window.read(at, 4) == b"PK\1\2" for at in (offset, end - size) if 0 <= at < end)
+
+
+def last_record(window: Window) -> bytes:
+    """The record that an archive ends with, without its comment; empty where there is none."""
+    end = find_end(window)
+    return window.read(end, 22) if end >= 0 else b""
 
 
 def is_tar(window: Window) -> bool:
