@@ -17,8 +17,8 @@ from holdfast.testing.simulate import credit_default
 
 @pytest.fixture(autouse=True)
 def workplace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty folder to stand in, and no HOLDFAST_* from outside."""
-    for name in [name for name in os.environ if name.startswith("HOLDFAST_")]:
+    """An empty folder to stand in, and no HOLDFAST_* from outside but how deep audits go."""
+    for name in [name for name in os.environ if name.startswith("HOLDFAST_") and name != "HOLDFAST_DEPTH"]:
         monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path

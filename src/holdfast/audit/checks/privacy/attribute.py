@@ -73,7 +73,8 @@ def _attacked(target: Target, params: AttributeParams) -> Observation:
     victims, known = _sides(target, params)
     hidden = _hidden(target.contract, known.X, params)
     if not hidden:
-        return Observation.unknown("the contract has no category that its subject cannot change (move: never)")
+        # Nothing to hide is an answer, not a gap.
+        return Observation.of(_count(0, len(victims.X), params.seed), target.walls)
     people = params.asked // (2 * (1 + sum(len(one.values) for one in hidden)))
     found = infer(
         victims.first(people),
@@ -135,6 +136,7 @@ def _measurements(
 ) -> Iterator[Measurement]:
     """The greatest gain first, then each column by its number in the contract."""
     seed = params.seed
+    yield _count(len(exact), exact[0].n, seed)
     worst = max(exact, key=lambda one: one.gain.value)
     yield from _gain("privacy.attribute.gain", worst, {}, seed)
     coarse = max(rounded, key=lambda one: one.gain.value)
@@ -144,6 +146,10 @@ def _measurements(
         yield from _gain("privacy.attribute.gain", one, at, seed)
         yield Measurement("privacy.attribute.imputed", one.imputed, "share", at, one.n, seed)
         yield Measurement("privacy.attribute.inferred", one.with_model, "share", at, one.n, seed)
+
+
+def _count(columns: int, n: int, seed: int) -> Measurement:
+    return Measurement("privacy.attribute.columns", float(columns), "columns", {}, n, seed)
 
 
 def _gain(name: str, one: Inference, at: dict[str, float], seed: int) -> Iterator[Measurement]:
