@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import re
 import textwrap
+from datetime import date
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from holdfast.core.errors import FormatError
+from holdfast.scan import allowlist
 from holdfast.scan.allowlist import NAMES, Allowlist, Standing
-from holdfast.scan.allowlist.generate import build, entries
+from holdfast.scan.allowlist.generate import build, entries, write
+from holdfast.scan.allowlist.header import sealed, version_of
 from holdfast.scan.allowlist.index import Index
 from holdfast.scan.allowlist.sources import Distribution, Source
 from holdfast.scan.allowlist.tools import purpose
@@ -116,14 +123,77 @@ def test_the_list_stays_small():
     assert NAMES.stat().st_size < 1 << 20
 
 
-def test_the_digest_is_that_of_the_data_file():
-    assert Allowlist.builtin().digest == "sha256:" + hashlib.sha256(NAMES.read_bytes()).hexdigest()
-    assert any(source.startswith("scikit-learn ") for source in Allowlist.builtin().sources)
+def test_the_version_is_the_digest_of_all_that_the_list_holds_and_pinned():
+    found = Allowlist.builtin()
+    assert found.version == found.header.version == version_of(json.loads(NAMES.read_bytes()))
+    assert any(source.startswith("scikit-learn ") for source in found.sources)
+
+
+def test_the_pins_are_the_libraries_that_were_read():
+    """From these files anybody can fetch the same wheels and write the same list."""
+    folder = Path(allowlist.__file__).with_name("generations")
+    line = re.compile(r"([a-z0-9-]+)==(\S+) --hash=sha256:[0-9a-f]{64}")
+    pinned = [
+        [line.fullmatch(text).groups() for text in path.read_text("utf-8").splitlines() if not text.startswith("#")]
+        for path in sorted(folder.glob("*.txt"), reverse=True)
+    ]
+    read = [[(one.name, one.version) for one in generation] for generation in Allowlist.builtin().header.generations]
+    assert [sorted(generation) for generation in pinned] == read
+
+
+DAY = date(2026, 1, 2)
+
+
+def toy_list() -> dict:
+    return sealed(build([distribution(models="class Plain: pass")]), DAY)
+
+
+def places(value, path=()):
+    """Every place in a JSON value, the containers included."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+@given(st.data())
+def test_no_part_of_a_list_can_be_changed_unseen(data):
+    document = json.loads(json.dumps(toy_list()))
+    assert Allowlist.parse(json.dumps(document).encode()).mode("toy.models.Plain") == "c"
+    path = data.draw(st.sampled_from([one for one in places(document) if one]))
+    holder = document
+    for key in path[:-1]:
+        holder = holder[key]
+    if data.draw(st.booleans()) or not isinstance(holder[path[-1]], str):
+        del holder[path[-1]]
+    else:
+        holder[path[-1]] += "x"
+    with pytest.raises(FormatError) as refused:
+        Allowlist.parse(json.dumps(document).encode())
+    assert refused.value.code in ("HF-SCN-003", "HF-SCN-004")
+
+
+@given(st.binary(max_size=200))
+def test_what_is_no_list_is_refused(raw):
+    with pytest.raises(FormatError, match="cannot be read"):
+        Allowlist.parse(raw)
+
+
+def test_the_list_inside_is_the_one_the_code_names(tmp_path, monkeypatch):
+    """A list that agrees with itself is still not the one inside."""
+    other = tmp_path / "names.json"
+    write(toy_list(), other)
+    monkeypatch.setattr(allowlist, "NAMES", other)
+    monkeypatch.setattr(Allowlist, "builtin", Allowlist.__dict__["builtin"].__func__.__wrapped__.__get__(Allowlist))
+    with pytest.raises(FormatError, match="altered") as refused:
+        Allowlist.builtin()
+    assert refused.value.code == "HF-SCN-003"
 
 
 def test_another_schema_is_refused():
-    with pytest.raises(ValueError, match="schema 2"):
-        Allowlist.parse(b'{"schema": 2}')
+    with pytest.raises(FormatError, match="cannot be read") as refused:
+        Allowlist.parse(b'{"schema": 1}')
+    assert "schema 1" in refused.value.cause
 
 
 MODULE = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from holdfast.core.domain import Fact
 from holdfast.core.formats.pickle import Kind
 from holdfast.scan import RULES, ScanVerdict, judge, verdict_of
 from holdfast.scan.allowlist import Allowlist
+from holdfast.scan.allowlist.header import sealed
 
 FORESTS = "sklearn.ensemble._forest.RandomForestClassifier"
 MUST_FIRE = {
@@ -108,13 +110,15 @@ def test_the_worst_fact_decides():
 
 def test_stored_facts_are_judged_again_by_another_list():
     facts = [Fact("import", "somebody.else"), Fact("call", "somebody.else")]
-    data = json.dumps(
-        {
-            "schema": 1, "sources": [], "covered": ["somebody"], "standard": [], "aliases": [],
-            "names": {"somebody": {"c": "else"}},
-        }
-    )  # fmt: skip
-    names = Allowlist.parse(data.encode())
+    document = {
+        "schema": 2,
+        "header": {"generator": 1, "python": "3.11", "generations": []},
+        "covered": ["somebody"],
+        "standard": [],
+        "aliases": [],
+        "names": {"somebody": {"c": "else"}},
+    }
+    names = Allowlist.parse(json.dumps(sealed(document, date(2026, 1, 2))).encode())
     assert verdict_of(judge(facts)) is ScanVerdict.UNKNOWN
     assert verdict_of(judge(facts, names)) is ScanVerdict.CLEAN
     assert verdict_of(judge([Fact("import", "somebody.other")], names)) is ScanVerdict.BLOCKED

@@ -7,7 +7,6 @@ itself resolves it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-SCHEMA: Final = 1
+from holdfast.scan.allowlist.header import Header, altered, unreadable
+from holdfast.scan.allowlist.pinned import VERSION
+
+MAX_BYTES: Final = 8_000_000
 NAMES: Final = Path(__file__).with_name("names.json")
 
 
@@ -38,22 +40,33 @@ class Allowlist:
     nested: frozenset[str]
     covered: frozenset[str]
     aliases: tuple[tuple[str, str], ...]
-    digest: str
-    sources: tuple[str, ...]
+    header: Header
 
     @classmethod
     @cache
     def builtin(cls) -> Allowlist:
-        """The list that ships with this version."""
-        raw = NAMES.read_bytes()
-        return cls.parse(raw)
+        """The list that ships with this version. Raises FormatError HF-SCN-003 where it is not the one pinned here."""
+        found = cls.parse(NAMES.read_bytes())
+        if found.version != VERSION:
+            raise altered(f"it is {found.version}, and this version was made with {VERSION}")
+        return found
 
     @classmethod
     def parse(cls, raw: bytes) -> Allowlist:
-        """Read the data file's bytes; `digest` is of these bytes."""
-        data = json.loads(raw)
-        if data["schema"] != SCHEMA:
-            raise ValueError(f"allowlist schema {data['schema']}; this version reads {SCHEMA}")
+        """Read a list whose digest holds. Raises FormatError HF-SCN-003 where it does not, -004 on what is no list."""
+        if len(raw) > MAX_BYTES:
+            raise unreadable(f"{len(raw):,} bytes; the limit is {MAX_BYTES:,}")
+        try:
+            data = json.loads(raw)
+            header = Header.of(data)
+            return cls._read(data, header)
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as fault:
+            raise unreadable(
+                f"it does not have the form of a list: {type(fault).__name__} {str(fault)[:100]}"
+            ) from fault
+
+    @classmethod
+    def _read(cls, data: Mapping[str, Any], header: Header) -> Allowlist:
         modes: dict[str, str] = {}
         nested = set()
         for module, table in data["names"].items():
@@ -67,9 +80,18 @@ class Allowlist:
             frozenset(nested),
             frozenset(data["covered"]) | frozenset(data["standard"]) | _unneeded(data),
             tuple((old, new) for old, new in data["aliases"]),
-            "sha256:" + hashlib.sha256(raw).hexdigest(),
-            tuple(f"{item['name']} {item['version']}" for item in data["sources"]),
+            header,
         )
+
+    @property
+    def version(self) -> str:
+        """The digest of all that the list holds: which list it is."""
+        return self.header.version
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The libraries that were read, as `name version`."""
+        return tuple(f"{one.name} {one.version}" for generation in self.header.generations for one in generation)
 
     def mode(self, path: str) -> str:
         """The mode of `module.name`; empty where it is not listed."""

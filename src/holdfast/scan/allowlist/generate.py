@@ -1,8 +1,9 @@
-"""Writes the allowlist: `python -m holdfast.scan.allowlist.generate [--wheel FILE]... [--generation FOLDER]...`.
+"""Writes the allowlist: `python -m holdfast.scan.allowlist.generate --dated DAY --generation FOLDER...`.
 
-Libraries of the same years form a generation; this environment is one. What any of them forbids is not listed.
-Reads sources only; nothing is imported. A class is listed where what runs while it is loaded reaches no file,
-process, network, import or eval; a function as a reconstructor where its own library names it as one.
+Libraries of the same years form a generation: a folder of wheels. What any of them forbids is not listed. Which wheels
+the list inside was made from is in `generations/`. Reads sources only; nothing is imported. A class is listed where
+what runs while it is loaded reaches no file, process, network, import or eval; a function as a reconstructor where its
+own library names it as one.
 """
 
 from __future__ import annotations
@@ -15,19 +16,23 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Final
 
 from holdfast.core.domain import JSONValue
-from holdfast.scan.allowlist import NAMES, SCHEMA
+from holdfast.scan.allowlist import NAMES
 from holdfast.scan.allowlist.effects import Analysis
+from holdfast.scan.allowlist.header import SCHEMA, sealed
 from holdfast.scan.allowlist.index import Class, Function, Index, declared_module, dotted
 from holdfast.scan.allowlist.seeds import ALIASES, SEEDS
 from holdfast.scan.allowlist.sources import Distribution, installed, wheel
 from holdfast.scan.allowlist.tools import purpose
 from holdfast.scan.allowlist.unneeded import UNNEEDED
 
-DEFAULT: Final = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost-cpu", "lightgbm", "joblib")
+GENERATOR: Final = 1
+"""Of the analysis: raised when the same wheels give another list."""
+PINNED: Final = Path(__file__).with_name("pinned.py")
 LOAD_HOOKS: Final = (
     *("__new__", "__setstate__", "__setattr__", "__getattr__", "__getattribute__", "__del__", "__hash__", "__eq__"),
     *("append", "extend", "add", "__setitem__", "__init_subclass__"),
@@ -185,8 +190,8 @@ def _published(index: Index, modes: dict[str, str]) -> Iterator[tuple[str, str, 
 
 
 def build(*generations: Iterable[Distribution]) -> dict[str, JSONValue]:
-    """The allowlist as it is written to the data file. A generation is libraries that are installed together."""
-    found = [sorted(generation, key=lambda item: item.name) for generation in generations]
+    """The allowlist without its date and version. A generation is libraries that are installed together."""
+    found = [sorted(generation, key=lambda item: item.registry_name) for generation in generations]
     table: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     seeded = [(module, name, mode) for module, mode, names, _ in SEEDS for name in names.split()]
     claimed = {(module, name) for module, name, _ in seeded}
@@ -199,7 +204,11 @@ def build(*generations: Iterable[Distribution]) -> dict[str, JSONValue]:
     covered = {source.module.partition(".")[0] for distribution in every for source in distribution.sources}
     return {
         "schema": SCHEMA,
-        "sources": [{"name": item.name, "version": item.version, "digest": item.digest} for item in every],
+        "header": {
+            "generator": GENERATOR,
+            "python": ".".join(map(str, sys.version_info[:2])),
+            "generations": [[_package(item) for item in generation] for generation in found],
+        },
         "covered": [*sorted(covered)],
         "standard": [*sorted(STANDARD)],
         "unneeded": {use: " ".join(sorted(names.split())) for use, names in sorted(UNNEEDED.items())},
@@ -209,6 +218,10 @@ def build(*generations: Iterable[Distribution]) -> dict[str, JSONValue]:
             for module, modes in sorted(table.items())
         },
     }
+
+
+def _package(item: Distribution) -> dict[str, JSONValue]:
+    return {"name": item.registry_name, "version": item.version, "digest": item.digest}
 
 
 def _modes(distributions: list[Distribution]) -> dict[tuple[str, str], str]:
@@ -230,17 +243,34 @@ def _agreed(generations: Iterable[dict[tuple[str, str], str]]) -> dict[tuple[str
 
 
 def main() -> None:
-    """Write the data file beside this module."""
+    """Write the data file beside this module, and the digest by which this version knows it."""
     parser = argparse.ArgumentParser(description="Generate the allowlist from sources.")
-    parser.add_argument("distributions", nargs="*", default=DEFAULT)
+    parser.add_argument("distributions", nargs="*", help="installed ones, a generation of their own with --wheel")
     parser.add_argument("--wheel", type=Path, action="append", default=[])
     parser.add_argument("--generation", type=Path, action="append", default=[], help="a folder of wheels")
+    parser.add_argument("--dated", type=date.fromisoformat, required=True, help="the day the list is of")
     parser.add_argument("--output", type=Path, default=NAMES)
     options = parser.parse_args()
     present = [installed(name) for name in options.distributions] + [wheel(path) for path in options.wheel]
-    earlier = [[wheel(path) for path in sorted(folder.glob("*.whl"))] for folder in options.generation]
-    text = json.dumps(build(present, *earlier), indent=0, ensure_ascii=True, sort_keys=False)
-    options.output.write_text(text + "\n", encoding="utf-8")
+    folders = [[wheel(path) for path in sorted(folder.glob("*.whl"))] for folder in options.generation]
+    write(sealed(build(*([present] if present else []), *folders), options.dated), options.output)
+
+
+def write(document: dict[str, JSONValue], output: Path) -> None:
+    """Write a list; the one inside together with its digest."""
+    header = document["header"]
+    assert isinstance(header, dict), "made by `sealed`"
+    output.write_text(json.dumps(document, indent=0, ensure_ascii=True) + "\n", encoding="utf-8")
+    if output == NAMES:
+        PINNED.write_text(_PINNED.format(version=header["version"]), encoding="utf-8")
+
+
+_PINNED: Final = '''"""The list of names that ships with this version, by its digest. Written by the generator."""
+
+from typing import Final
+
+VERSION: Final = "{version}"
+'''
 
 
 if __name__ == "__main__":

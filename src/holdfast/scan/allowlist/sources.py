@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from packaging.utils import canonicalize_name
+
 SKIPPED: Final = frozenset(
     (
         *("tests", "test", "testing", "_examples", "benchmarks", "conftest", "examples"),
@@ -42,6 +44,11 @@ class Distribution:
     name: str
     version: str
     sources: tuple[Source, ...]
+
+    @property
+    def registry_name(self) -> str:
+        """The name as registries compare it (PEP 503): a wheel and its installed copy have the same."""
+        return canonicalize_name(self.name)
 
     @property
     def digest(self) -> str:
