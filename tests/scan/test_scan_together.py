@@ -76,6 +76,15 @@ def test_a_part_that_is_not_there_is_unknown(tmp_path: Path) -> None:
     assert (found.verdict, [hit.rule.id for hit in found.hits]) == ("unknown", ["part-missing"])
 
 
+def test_parts_may_come_before_it_in_name_order(tmp_path: Path) -> None:
+    folder = run(tmp_path, HARM, MLMODEL.replace("model.pkl", "A.pkl"))
+    model = folder / "artifacts" / "model"
+    (model / "A.pkl").write_bytes(pickle.dumps(1))
+    assert judged(folder)["MLmodel"].verdict == "clean"
+    (model / "A.pkl").write_bytes(HARM)
+    assert judged(folder)["MLmodel"].verdict == "blocked"
+
+
 def test_folders_are_parts_too(tmp_path: Path) -> None:
     folder = run(tmp_path, pickle.dumps(1), MLMODEL.replace("model_path: model.pkl", "data: data"))
     inside = folder / "artifacts" / "model" / "data" / "deep"

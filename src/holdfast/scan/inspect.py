@@ -11,6 +11,7 @@ from holdfast.core.domain import Fact
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.pickle import Meter
 from holdfast.core.formats.sniff import sniff_window
+from holdfast.scan.claims import Claims
 
 MAX_DEPTH: Final = 5
 """Archives within archives."""
@@ -36,6 +37,8 @@ class Seen:
     unread: int = 0
     archives: set[bytes] = field(default_factory=set)
     """The last records of archives that the window holds as values, and that were read as such."""
+    claims: Claims = field(default_factory=Claims)
+    """Tensors that lie in other files. Those of a member are not taken over: its neighbours are in the archive."""
 
     def add(self, kind: str, value: str, offset: int | None = None, member: str | None = None) -> None:
         """State a fact."""
@@ -118,6 +121,8 @@ _READERS: Final[dict[str, str]] = {
     "zip": "archives:read_zip_members",
     "keras-zip": "keras:read",
     **dict.fromkeys(("savedmodel", "graphdef", "keras-metadata"), "savedmodel:read"),
+    "savedmodel-fingerprint": "checkpoint:read_fingerprint",
+    "checkpoint-index": "checkpoint:read",
     "tflite": "tflite:read",
     "coreml": "coreml:read",
     "coreml-weights": "coreml:read_weights",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from holdfast.core.domain import Fact, JSONValue
+from holdfast.scan.claims import Claim
 from holdfast.scan.rules import Hit, ScanVerdict
 
 
@@ -31,6 +32,8 @@ class FileReport:
     coverage: Coverage
     facts: tuple[Fact, ...]
     hits: tuple[Hit, ...]
+    claims: tuple[Claim, ...] = ()
+    """What it says of other files' bytes; those files' rows tell what came of it."""
 
     def to_row(self) -> dict[str, JSONValue]:
         """The row as `holdfast scan --format json` writes it."""

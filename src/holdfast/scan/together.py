@@ -1,4 +1,4 @@
-"""MLflow models are a folder: an MLmodel is judged with the files it names, as it is loaded with them."""
+"""Files that are loaded together are judged together: an MLmodel with the files it names, a model with its weights."""
 
 from __future__ import annotations
 
@@ -7,38 +7,62 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from holdfast.core.domain import Fact
+from holdfast.scan.inspect import Budget
 from holdfast.scan.report import FileReport
 from holdfast.scan.rules import ScanVerdict, judge, verdict_of
+from holdfast.scan.weights import RAW, claims_on, explained
 
 PART = "model-part"
-"""The fact by which an MLmodel names a file or folder beside it; nothing against it by itself."""
+"""The fact by which an MLmodel or an index names a file or folder beside it; nothing against it by itself."""
 
 
-def joined(reports: Iterable[FileReport]) -> Iterator[FileReport]:
-    """The reports of a folder in their order; those of an MLmodel's folder wait until all of it is scanned."""
+def joined(reports: Iterable[FileReport], budget: Budget | None = None) -> Iterator[FileReport]:
+    """The reports of a folder in their order; those that need others wait until all of their folder is scanned."""
     waiting: list[FileReport] = []
+    before: dict[Path, FileReport] = {}
+    folder: Path | None = None
     for report in reports:
-        if waiting and not Path(report.path).is_relative_to(Path(waiting[0].path).parent):
-            yield from _settled(waiting)
+        here = Path(report.path).parent
+        if waiting and not here.is_relative_to(Path(waiting[0].path).parent):
+            yield from _settled(waiting, before, budget)
             waiting = []
-        if waiting or report.format == "mlmodel":
+        if waiting or report.claims or report.format == RAW or _parts(report):
             waiting.append(report)
-        else:
-            yield report
-    yield from _settled(waiting)
+            continue
+        if here != folder:
+            folder, before = here, {}
+        before[Path(report.path)] = report
+        yield report
+    yield from _settled(waiting, before, budget)
 
 
-def _settled(reports: list[FileReport]) -> Iterator[FileReport]:
-    found = {Path(report.path): report for report in reports}
-    for report in reports:
-        yield _with_parts(report, found) if report.format == "mlmodel" else report
+def _settled(reports: list[FileReport], before: dict[Path, FileReport], budget: Budget | None) -> Iterator[FileReport]:
+    """Weights by their models, models by their weights, then what names files by those files' final rows.
+
+    `before` are reports of the first one's folder that were given already, as nothing about them was open.
+    """
+    models = [report for report in reports if report.claims]
+    found = before | {Path(report.path): report for report in reports}
+    for path, report in found.items():
+        if report.format == RAW:
+            found[path] = explained(report, claims_on(path, models), budget)
+    for flavored in (False, True):
+        for path, report in found.items():
+            if _parts(report) and (report.format == "mlmodel") is flavored:
+                found[path] = _with_parts(report, found)
+    yield from (found[Path(report.path)] for report in reports)
+
+
+def _parts(report: FileReport) -> list[str]:
+    """Places relative to the file's folder that are loaded with it."""
+    named = [str(fact.value) for fact in report.facts if fact.kind == PART]
+    return named + [str(claim.path(Path(report.path).name)) for claim in report.claims]
 
 
 def _with_parts(report: FileReport, found: dict[Path, FileReport]) -> FileReport:
-    """The report of an MLmodel with what is wrong with its parts."""
+    """The report with what is wrong with its parts."""
     folder = Path(report.path).parent
-    named = [str(fact.value) for fact in report.facts if fact.kind == PART]
-    more = tuple(fact for name in named for fact in _part(name, folder, found))
+    more = tuple(fact for name in _parts(report) for fact in _part(name, folder, found))
     if not more:
         return report
     facts = (*report.facts, *more)

@@ -6,8 +6,10 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from holdfast.core.domain import Fact
 from holdfast.core.errors import FormatError, UsageError
@@ -16,14 +18,28 @@ from holdfast.scan.inspect import Budget, Inspector, Seen
 from holdfast.scan.report import Coverage, FileReport
 from holdfast.scan.rules import judge, verdict_of
 from holdfast.scan.together import joined
+from holdfast.scan.weights import RAW, beside, claims_on, explained
+
+CHUNK: Final = 4 << 20
+"""Bytes that are hashed at a time."""
+Watch = Callable[[Path, int, int], None]
+"""Told of a file, how many of its bytes are hashed, and how many it has."""
 
 
-def scan(path: Path | str, *, hash: bool = True, budget: Budget | None = None) -> FileReport:  # noqa: A002
+def scan(
+    path: Path | str,
+    *,
+    hash: bool = True,  # noqa: A002
+    budget: Budget | None = None,
+    neighbours: bool = True,
+) -> FileReport:
     """What one file is and holds, and whether it may be loaded. Nothing in it is imported, run or unpickled.
 
-    `hash` adds the SHA-256 of the file, timed apart. Raises UsageError HF-SCN-001 where there is no such file.
+    `hash` adds the SHA-256 of the file, timed apart. `neighbours`: whether bytes of no format of their own may be
+    explained by a model in the same folder (see `weights`); without it, the row tells of this file's bytes alone.
+    Raises UsageError HF-SCN-001 where there is no such file.
     """
-    found = list(scan_paths([path], hash=hash, budget=budget))
+    found = list(scan_paths([path], hash=hash, budget=budget, neighbours=neighbours))
     if len(found) != 1 or Path(path).is_dir():
         raise UsageError(
             f"{path} is not one file",
@@ -39,10 +55,13 @@ def scan_paths(
     *,
     hash: bool = True,  # noqa: A002
     budget: Budget | None = None,
+    neighbours: bool = True,
+    watch: Watch | None = None,
 ) -> Iterator[FileReport]:
     """One report for each file under `paths`, folders in name order. Each is given as soon as it is ready.
 
-    An MLmodel found in a folder is judged with the files it names (see `together`).
+    A file found in a folder is judged with the files it names (see `together`). `neighbours` is as for `scan`; `watch`
+    is called with each file before it is opened, and while it is hashed.
 
     Raises UsageError HF-SCN-001 where a path does not exist, before anything is scanned.
     """
@@ -55,25 +74,68 @@ def scan_paths(
                 fix="check the spelling, or quote a pattern your shell did not expand",
                 code="HF-SCN-001",
             )
-    return _reports(wanted, want_hash=hash, budget=budget)
+    return _Walk(hash, budget, watch, neighbours).reports(wanted)
 
 
-def _reports(wanted: list[Path], *, want_hash: bool, budget: Budget | None) -> Iterator[FileReport]:
-    for path in wanted:
-        # What the caller names may itself be a link; inside a folder, links must stay inside.
-        root = path.resolve() if path.is_dir() else None
-        if root is None:
-            yield _report(path, want_hash=want_hash, budget=budget)
-        else:
-            yield from joined(_inside(path, root, want_hash=want_hash, budget=budget))
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """How the files of one call are scanned."""
 
+    want_hash: bool
+    budget: Budget | None
+    watch: Watch | None
+    neighbours: bool
 
-def _inside(folder: Path, root: Path, *, want_hash: bool, budget: Budget | None) -> Iterator[FileReport]:
-    for file in _files(folder):
-        if file.is_symlink() and not file.resolve().is_relative_to(root):
-            yield _odd(file, "link-outside", f"link to {file.readlink()}")
-        else:
-            yield _report(file, want_hash=want_hash, budget=budget)
+    def reports(self, wanted: list[Path]) -> Iterator[FileReport]:
+        for path in wanted:
+            # What the caller names may itself be a link; inside a folder, links must stay inside.
+            if path.is_dir():
+                yield from joined(self._inside(path, path.resolve()), self.budget)
+            else:
+                yield self._alone(path)
+
+    def _alone(self, path: Path) -> FileReport:
+        """One file; raw bytes in the light of the models beside them."""
+        report = self._report(path)
+        if report.format != RAW or not self.neighbours:
+            return report
+        quick = replace(self, want_hash=False)
+        return explained(report, claims_on(path, beside(path, quick._report)), self.budget)
+
+    def _inside(self, folder: Path, root: Path) -> Iterator[FileReport]:
+        for file in _files(folder):
+            if file.is_symlink() and not file.resolve().is_relative_to(root):
+                yield _odd(file, "link-outside", f"link to {file.readlink()}")
+            else:
+                yield self._report(file)
+
+    def _report(self, path: Path) -> FileReport:
+        try:
+            mode = path.stat().st_mode
+        except OSError as fault:
+            return _odd(path, "unreadable", fault.strerror or str(fault))
+        if stat.S_ISDIR(mode):
+            kind = "unreadable" if not path.is_symlink() else "link-outside"
+            return _odd(path, kind, "a folder that is not entered")
+        if not stat.S_ISREG(mode):
+            return _odd(path, "special-file", stat.filemode(mode))
+        try:
+            return self._inspected(path)
+        except FormatError as fault:
+            return _odd(path, "unreadable", fault.cause)
+
+    def _inspected(self, path: Path) -> FileReport:
+        started = time.perf_counter()
+        with open_buffer(path) as data:
+            size = len(data)
+            if self.watch is not None:
+                self.watch(path, 0, size)
+            seen = Inspector(self.budget).inspect(Window.whole(data))
+        inspected = time.perf_counter()
+        digest = _sha256(path, self.watch) if self.want_hash else None
+        hashed = time.perf_counter()
+        times = (inspected - started) * 1000, (hashed - inspected) * 1000 if self.want_hash else 0.0
+        return _judged(str(path), seen, size, digest, times)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -91,40 +153,15 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(entry.path) for entry in entries if not entry.is_dir(follow_symlinks=False))
 
 
-def _report(path: Path, *, want_hash: bool, budget: Budget | None) -> FileReport:
-    try:
-        mode = path.stat().st_mode
-    except OSError as fault:
-        return _odd(path, "unreadable", fault.strerror or str(fault))
-    if stat.S_ISDIR(mode):
-        return _odd(path, "unreadable" if not path.is_symlink() else "link-outside", "a folder that is not entered")
-    if not stat.S_ISREG(mode):
-        return _odd(path, "special-file", stat.filemode(mode))
-    try:
-        return _inspected(path, want_hash=want_hash, budget=budget)
-    except FormatError as fault:
-        return _odd(path, "unreadable", fault.cause)
-
-
-def _inspected(path: Path, *, want_hash: bool, budget: Budget | None) -> FileReport:
-    started = time.perf_counter()
-    with open_buffer(path) as data:
-        size = len(data)
-        seen = Inspector(budget).inspect(Window.whole(data))
-    inspected = time.perf_counter()
-    digest = _sha256(path) if want_hash else None
-    hashed = time.perf_counter()
-    times = (inspected - started) * 1000, (hashed - inspected) * 1000 if want_hash else 0.0
-    return _judged(str(path), seen, size, digest, times)
-
-
 def _judged(path: str, seen: Seen, size: int, digest: str | None, times: tuple[float, float]) -> FileReport:
     if seen.unread and not seen.facts:
         seen.add("trailing-bytes", f"{seen.unread:,} bytes are not accounted for")
     facts = tuple(seen.facts)
     hits = judge(facts)
     coverage = Coverage(seen.parsed, seen.skipped, seen.unread)
-    return FileReport(path, digest, seen.format, verdict_of(hits), *times, size, coverage, facts, hits)
+    return FileReport(
+        path, digest, seen.format, verdict_of(hits), *times, size, coverage, facts, hits, seen.claims.of()
+    )
 
 
 def _odd(path: Path, kind: str, value: str) -> FileReport:
@@ -133,6 +170,13 @@ def _odd(path: Path, kind: str, value: str) -> FileReport:
     return _judged(str(path), seen, 0, None, (0.0, 0.0))
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _sha256(path: Path, watch: Watch | None) -> str:
+    digest, done = hashlib.sha256(), 0
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            if watch is not None:
+                watch(path, done, size)
+    return digest.hexdigest()

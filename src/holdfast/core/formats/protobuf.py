@@ -55,6 +55,14 @@ def fields(window: Window) -> Iterator[Field]:
         pos = after
 
 
+def numbers(window: Window) -> Iterator[int]:
+    """Packed varints, as repeated numbers are written. Raises Fault where the last one does not end."""
+    pos = window.start
+    while pos < window.end:
+        value, pos = _varint(window.data, pos, window.end)
+        yield value
+
+
 def _varint(data: Buffer, pos: int, end: int) -> tuple[int, int]:
     value = shift = 0
     while pos < end and shift < 70:

@@ -16,6 +16,7 @@ from holdfast.core.formats.containers import COMPRESSIONS, peek
 from holdfast.core.formats.containers_zip import find_end, read_zip
 from holdfast.core.formats.pickle.opcodes import CODES, READERS, Op
 from holdfast.core.formats.protobuf import BYTES, VARINT, fields
+from holdfast.core.formats.sstable import is_sstable
 
 MAX_HEADER: Final = 100_000_000
 """Largest safetensors header; the reference implementation's own limit."""
@@ -57,6 +58,8 @@ _TORCH_MAGIC: Final = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """The first pickle of torch's oldest file layout, behind its PROTO."""
 _ACTS: Final = frozenset((Op.REDUCE, Op.BUILD, Op.INST, Op.OBJ, Op.NEWOBJ, Op.NEWOBJ_EX, Op.STOP))
 _MLMODEL: Final = re.compile(rb"^flavors:\s*$", re.MULTILINE)
+_FINGERPRINT: Final = {(number, VARINT) for number in (1, 2, 3, 4)}
+"""Four checksums, of which a checkpoint's (5) is left out where there is none; a version and an id may follow."""
 _NAME: Final = re.compile(r"[\w.<>]+", re.ASCII)
 
 
@@ -204,6 +207,8 @@ def _protobuf(window: Window) -> str | None:
                 return None
     except Fault:
         return None
+    if _FINGERPRINT <= set(seen) <= _FINGERPRINT | {(5, VARINT), (6, BYTES), (7, BYTES)} and len(window) <= _HEAD:
+        return "savedmodel-fingerprint"
     numbers = {number for number, _ in seen}
     if (7, BYTES) in seen and (1, VARINT) in seen and numbers <= {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}:
         return "onnx"
@@ -244,7 +249,7 @@ def _loose(window: Window, head: bytes) -> str | None:
             return _compressed_kind(window, kind)
     if find_end(window) >= 0:
         return _zip_kind(window)
-    return None
+    return "checkpoint-index" if is_sstable(window) else None
 
 
 def _is_pickle(window: Window, head: bytes) -> bool:

@@ -1,18 +1,21 @@
-"""JSON beside a model: configurations that name code to fetch, and tokenizers that carry chat templates."""
+"""JSON beside a model: configurations that name code to fetch, chat templates, and indexes of sharded weights."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Window
+from holdfast.core.formats.containers_zip import escapes
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.formats.templates import read_template
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_JSON: Final = 64 << 20
 MAX_VALUES: Final = 2_000_000
+MAX_SHARDS: Final = 10_000
 _TEMPLATE_KEYS: Final = frozenset(("chat_template", "template"))
 _CODE_KEYS: Final = frozenset(("auto_map", "custom_pipelines"))
 
@@ -35,8 +38,20 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
         inspector.enter()
         if key in _TEMPLATE_KEYS:
             _templates(value, seen)
+        elif key == "weight_map":
+            _shards(value, seen)
         elif key in _CODE_KEYS and value:
             seen.add("remote-code", f"{key}: {json.dumps(value)[:120]}")
+
+
+def _shards(value: Any, seen: Seen) -> None:
+    """An index of sharded weights says which file holds which tensor; the files tell of themselves."""
+    names = {name for name in value.values() if isinstance(name, str)} if isinstance(value, dict) else set()
+    if len(names) > MAX_SHARDS:
+        seen.add("budget", f"an index of {len(names):,} files", 0)
+    for name in sorted(names)[:MAX_SHARDS]:
+        outside = escapes(name) or "://" in name or not PurePosixPath(name).name
+        seen.add("path-escape" if outside else "model-part", name[:1000])
 
 
 def _templates(value: Any, seen: Seen) -> None:

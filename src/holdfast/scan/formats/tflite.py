@@ -7,6 +7,7 @@ one is machine code that the runtime must have; one whose name begins with Flex 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Final
 
 from holdfast.core.domain import Fact
@@ -136,14 +137,17 @@ def _notes(walk: _Walk, model: Table) -> None:
 
 
 def _external(walk: _Walk, model: Table) -> None:
-    """Weights in files of their own, named by their groups; those files are judged by themselves."""
+    """Weights in files of their own, named by their groups: an entry says which group, where in it, and how much."""
     groups = [group.text(0) for group in walk.tables(model, _GROUPS)]
     for name in groups:
         outward = escapes(name) or "://" in name
         walk.seen.add("external-data" if outward else "external-file", name[:200], model.at)
     for entry in walk.tables(model, _EXTERNAL):
-        if not 0 <= entry.integer(1, 0) < len(groups):
+        group = entry.integer(1, 0)
+        if not 0 <= group < len(groups):
             raise Fault("malformed", "weights of a file that is not named", entry.at)
+        if groups[group] and not escapes(groups[group]):
+            walk.seen.claims.add(str(PurePosixPath(groups[group])), entry.number(2, 8), entry.number(3, 8))
 
 
 def _end(inspector: Inspector, walk: _Walk, depth: int) -> None:
