@@ -90,4 +90,4 @@ class _Facts:
             if answers[value] is not False:
                 yield ModelHit(model, version, PACKAGE, value, answers[value] is True)
         for model, version, value in self.unpinned.get(stem, ()):
-            yield ModelHit(model, version, UNPINNED, value, False)
+            yield ModelHit(model, version, UNPINNED, value, advisory.every_release)

@@ -180,6 +180,50 @@ def test_a_line_that_pins_nothing_is_open_where_an_advisory_is(build: Any, line:
     assert build.judge(MATCH, seen, intel=build.intel(build.advisory("torch"))).verdict is verdict
 
 
+ABOUT = "rules:\n  - {{id: known, on: match, about: {}, severity: '>= info'}}\nrequired: {{any: [deps.advisories]}}\n"
+EVERY, SOME = VersionRange(), VersionRange(fixed="2.0")
+
+
+@pytest.mark.parametrize(
+    ("about", "name", "verdict"),
+    [
+        ("any", "MAL-1", Verdict.FAILED),
+        ("any", "PYSEC-1", Verdict.FAILED),
+        ("malware", "MAL-1", Verdict.FAILED),
+        ("malware", "PYSEC-1", Verdict.PASSED),
+        ("weakness", "MAL-1", Verdict.PASSED),
+        ("weakness", "PYSEC-1", Verdict.FAILED),
+    ],
+)
+def test_a_rule_may_be_about_malware_or_weaknesses_alone(build: Any, about: str, name: str, verdict: Verdict) -> None:
+    intel = build.intel(build.advisory("evil", Severity.LOW, SOME, name=name))
+    assert build.judge(ABOUT.format(about), lock(build, "pkg:pypi/evil@1.0"), intel=intel).verdict is verdict
+    unclear = Verdict.UNKNOWN if verdict is Verdict.FAILED else verdict
+    assert build.judge(ABOUT.format(about), lock(build, loose=("evil>=1",)), intel=intel).verdict is unclear
+
+
+@pytest.mark.parametrize(("name", "verdict"), [("MAL-1", Verdict.FAILED), ("PYSEC-1", Verdict.UNKNOWN)])
+def test_of_what_is_malware_in_every_release_no_version_has_to_be_known(
+    build: Any, name: str, verdict: Verdict
+) -> None:
+    intel = build.intel(build.advisory("evil", Severity.CRITICAL, EVERY, name=name))
+    for seen in (lock(build, loose=("Evil>=1",)), lock(build, "pkg:pypi/evil@banana")):
+        assert build.judge(ABOUT.format("any"), seen, intel=intel).verdict is verdict
+    judged = build.judge(ABOUT.format("any"), lock(build, loose=("Evil>=1",)), intel=intel)
+    assert [found.message for found in judged.findings] == (
+        ["evil of any version: MAL-1, runs code"] if verdict is Verdict.FAILED else []
+    )
+
+
+def test_malware_and_a_weakness_are_told_apart_in_the_reason_and_what_to_do(build: Any) -> None:
+    weak, evil = build.advisory("torch"), build.advisory("evil", Severity.CRITICAL, EVERY, name="MAL-1")
+    seen = lock(build, "pkg:pypi/torch@2.5.0", "pkg:pypi/evil@1.0")
+    (reason,) = build.judge(ABOUT.format("any"), seen, intel=build.intel(weak, evil)).reasons
+    assert reason.why == "malware: evil 1.0 by MAL-1; hit by known advisories: torch 2.5.0 by PYSEC-1"
+    assert reason.fix.startswith("remove evil, and replace every secret")
+    assert "not affected of: torch" in reason.fix
+
+
 def test_an_empty_or_unread_lock_file_is_unknown(build: Any) -> None:
     assert build.judge(MATCH, lock(build)).verdict is Verdict.UNKNOWN
     assert build.judge(MATCH, build.record("deps.advisories", unknown="not a lock file")).verdict is Verdict.UNKNOWN

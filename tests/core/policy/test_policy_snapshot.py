@@ -107,3 +107,9 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyError) as caught:
         Snapshot.load(tmp_path / "none.json")
     assert caught.value.code == "HF-POL-009"
+
+
+def test_malware_is_critical_whatever_a_file_rates_it() -> None:
+    rated = {**GOOD, "advisories": [{**GOOD["advisories"][0], "aliases": ["MAL-2026-1"]}]}
+    (item,) = Snapshot.parse(json.dumps(rated).encode(), "test").advisories
+    assert (item.malicious, item.severity.value) == (True, "critical")

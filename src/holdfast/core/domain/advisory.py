@@ -42,6 +42,11 @@ class Advisory:
         """Whether it says that the package is malware (ids of the form MAL-), not that it has a weakness."""
         return any(name.startswith("MAL-") for name in self.names)
 
+    @property
+    def every_release(self) -> bool:
+        """Whether the package is malware in all its releases, so that nobody has to know which one is meant."""
+        return self.malicious and VersionRange() in self.ranges
+
 
 @dataclass(frozen=True, slots=True)
 class Technique:

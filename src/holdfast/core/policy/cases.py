@@ -157,7 +157,7 @@ def _run(policy: Policy, rule: Judged, case: Case) -> Outcome:
     if not rule.binds(tier, rule.models or ()):
         return Outcome.passed(rule.id)
     check = getattr(rule, "check", None) or "case"
-    return apply(rule, _evidence(_seen(rule, case), tier, rule.models or frozenset(), check), _intel(case))
+    return apply(rule, _evidence(_seen(rule, case), tier, rule.models or frozenset(), check), _intel(rule, case))
 
 
 def _tier(rule: Judged) -> Tier:
@@ -181,10 +181,11 @@ def _evidence(seen: Observation, tier: Tier, kinds: frozenset[str], check: str) 
     return Evidence(Subject(model, ModelVersion(model.name, "case", "case"), kinds, (record,)), _MOMENT)
 
 
-def _intel(case: Case) -> Snapshot:
-    """Holds one advisory, on the example package, of the severity the case gives."""
+def _intel(rule: Rule, case: Case) -> Snapshot:
+    """Holds one advisory, on the example package, of the severity the case gives and of the kind the rule reads."""
     empty = Snapshot("case", _MOMENT, (), {}, "case")
     word = case.given.get(MATCH, "none")
     if word == "none":
         return empty
-    return replace(empty, advisories=(Advisory("CASE-1", "example", "an example", Severity(word), (VersionRange(),)),))
+    name = "MAL-CASE-1" if isinstance(rule, MatchRule) and rule.about == "malware" else "CASE-1"
+    return replace(empty, advisories=(Advisory(name, "example", "an example", Severity(word), (VersionRange(),)),))

@@ -203,13 +203,19 @@ class Above(Strict):
 class MatchRule(_Rule):
     """No pinned package may be hit by a known advisory of this severity.
 
+    `about` narrows it to packages that are malware, or to weaknesses of packages that are none.
     `absent: passed` is for models without a lock file; a lock file that was not read is still unknown.
     """
 
     on: Literal["match"]
     severity: Above
+    about: Annotated[Literal["any", "malware", "weakness"], word_of(["any", "malware", "weakness"])] = "any"
     absent: Annotated[Literal["passed", "unknown"], word_of(["passed", "unknown"])] = "unknown"
     check: Name = "deps.advisories"
+
+    def concerns(self, severity: Severity, *, malicious: bool) -> bool:
+        """Whether an advisory of this kind and severity is one the rule speaks about."""
+        return self.about in ("any", "malware" if malicious else "weakness") and self.severity.holds(severity)
 
 
 class MeasureRule(_Rule):

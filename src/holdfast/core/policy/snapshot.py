@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from functools import cache, cached_property
 from importlib import resources
@@ -37,7 +37,8 @@ class _Advisory(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     def to_domain(self) -> Advisory:
         spans = tuple(VersionRange(item.introduced, item.fixed, item.last_affected) for item in self.ranges)
-        return Advisory(self.id, self.package, self.summary, self.severity, spans, self.versions, self.aliases)
+        made = Advisory(self.id, self.package, self.summary, self.severity, spans, self.versions, self.aliases)
+        return replace(made, severity=Severity.CRITICAL) if made.malicious else made
 
 
 class _Technique(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -56,7 +57,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An advisory on a pinned package; not `certain` where the versions cannot be compared."""
+    """An advisory on a package; not `certain` where the versions cannot be compared."""
 
     advisory: Advisory
     package: Package

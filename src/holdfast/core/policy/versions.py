@@ -45,6 +45,8 @@ def _version(text: str) -> Version | None:
 
 def affected(version: str | None, advisory: Advisory) -> bool | None:
     """Whether a release is hit. None: the version, or a bound it would have to be compared with, cannot be read."""
+    if advisory.every_release:
+        return True
     if version is None:
         return None
     release = _version(version)

@@ -2,10 +2,14 @@
 
 Where ECOSYSTEM ranges exist they say everything and listed versions are left out; a record with neither (commits
 only) stays open for every release, because nobody can tell which are hit. A record without a severity is unrated.
+
+A record named MAL-… (ossf/malicious-packages) says that a package is malware. It is critical whatever it is rated,
+speaks of listed releases and ranges alike, and of every release where it names neither.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -27,10 +31,14 @@ MAX_EVENTS: Final = 2_000
 MAX_VERSIONS: Final = 2_000
 MAX_VERSION: Final = 128
 MAX_ALIASES: Final = 100
+MAX_ORIGINS: Final = 3
 UNRATED: Final = Severity.HIGH
 """What an advisory that nobody has rated counts as, until somebody does."""
 UNTELLABLE: Final = VersionRange(introduced="unreadable")
 """A bound that no version can be compared with: the answer is unknown for each."""
+ORIGINS: Final = "malicious-packages-origins"
+"""Where a record of malware says who reported it, in `database_specific`."""
+_ORIGIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 WORDS: Final = {
     "LOW": Severity.LOW,
@@ -130,23 +138,34 @@ def _statement(record: _Record, name: str, package: str, items: list[_Affected])
     aliases = tuple(sorted({alias for alias in listed if alias is not None} - {name}))
     malicious = any(known.startswith("MAL-") for known in (name, *aliases))
     severity = Severity.CRITICAL if malicious else _severity(record, items)
-    ranges, versions = _extent(items)
+    if malicious:
+        summary += _reporters(record)
+    ranges, versions = _extent(items, malicious=malicious)
     body = Advisory(name, package, summary, severity or UNRATED, ranges, versions, aliases, severity is not None)
     title = f"{package}: {summary[:200]}"
     return Statement(name, body, title, body.severity, _moment(record.modified) or EPOCH, _moment(record.withdrawn))
 
 
-def _extent(items: Iterable[_Affected]) -> tuple[tuple[VersionRange, ...], tuple[str, ...]]:
+def _reporters(record: _Record) -> str:
+    """` (reported by x, y)`, where the record of malware says so."""
+    said = record.database_specific.get(ORIGINS) if isinstance(record.database_specific, dict) else None
+    sources = (one.get("source") for one in said if isinstance(one, dict)) if isinstance(said, list) else ()
+    named = sorted({one for one in sources if isinstance(one, str) and _ORIGIN.fullmatch(one)})
+    return f" (reported by {', '.join(named[:MAX_ORIGINS])})" if named else ""
+
+
+def _extent(items: Iterable[_Affected], *, malicious: bool) -> tuple[tuple[VersionRange, ...], tuple[str, ...]]:
     ranges: set[VersionRange] = set()
     versions: set[str] = set()
     for item in items:
         told = [one for one in item.ranges or () if one.type in ("ECOSYSTEM", "SEMVER")]
-        if told:
-            ranges.update(span for one in told[:MAX_RANGES] for span in _spans(one.events))
-        elif item.versions and len(item.versions) <= MAX_VERSIONS:
+        ranges.update(span for one in told[:MAX_RANGES] for span in _spans(one.events))
+        if item.versions and (malicious or not told) and len(item.versions) <= MAX_VERSIONS:
             versions.update(version[:MAX_VERSION] for version in item.versions)
-        else:
-            ranges.add(VersionRange() if item.versions else UNTELLABLE)
+        elif item.versions and not told:
+            ranges.add(VersionRange())
+        elif not told:
+            ranges.add(VersionRange() if malicious and not item.ranges else UNTELLABLE)
         if len(told) > MAX_RANGES:
             ranges.add(UNTELLABLE)
     return tuple(sorted(ranges, key=repr)), tuple(sorted(versions))
