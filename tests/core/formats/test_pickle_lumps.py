@@ -163,6 +163,13 @@ def test_a_dunder_name_deep_in_a_state_is_found() -> None:
     assert any(fact.kind == "dunder-state" for fact in fast[0])
 
 
+@pytest.mark.parametrize("size", [1 << 62, 1 << 63, (1 << 64) - 1])
+def test_a_frame_of_any_length_gives_the_same_facts(size: int) -> None:
+    data = b"\x80\x04\x95" + struct.pack("<Q", size) + b"cos\nsystem\n" + b"(" + b"K\x01" * 500 + b"tR."
+    slow, fast = both(data)
+    assert slow == fast
+
+
 @pytest.mark.shared
 def test_every_file_of_the_corpus_gives_the_same_facts(shared: Path) -> None:
     files = [

@@ -14,22 +14,27 @@ _INSTRUCTION: Final = re.compile(
     r"(?i)^(FROM|RUN|CMD|LABEL|EXPOSE|ENV|ADD|COPY|ENTRYPOINT|VOLUME|USER|WORKDIR|ARG|ONBUILD|STOPSIGNAL|HEALTHCHECK|"
     r"SHELL|MAINTAINER)\s+(\S.*)$"
 )
+# Nothing that repeats may begin again within itself, so that a hostile line costs one pass. Spaces come one by one.
+_FETCH: Final = r"\b(?:curl|wget|fetch|invoke-webrequest|iwr)\b"
 _PIPED: Final = re.compile(
-    r"\b(?:curl|wget|fetch|invoke-webrequest|iwr)\b[^|;&]{0,500}\|\s*(?:sudo\s+)?(?:\S{0,80}/)?(?:ba|z|da|k|c)?sh\b"
-    r"|\b(?:curl|wget)\b[^|;&]{0,500}\|\s*(?:sudo\s+)?(?:\S{0,80}/)?(?:python|perl|ruby|node|php)[\d.]*\b"
-    r"|\b(?:ba|z|da)?sh\s+(?:-c\s+)?[\"']?(?:<\(|\$\()\s*(?:curl|wget)\b|\b(?:iex|eval)\b[^;&]{0,500}\b(?:iwr|curl|wget)\b",
+    rf"{_FETCH}(?:(?!{_FETCH})[^|;&]){{0,500}}\| ?(?:sudo )?(?:\S{{0,80}}/)?"
+    r"(?:(?:ba|z|da|k|c)?sh|(?:python|perl|ruby|node|php)[\d.]*)\b"
+    r"|\b(?:ba|z|da)?sh (?:-c )?[\"']?(?:<\(|\$\() ?(?:curl|wget)\b"
+    r"|\b(?:iex|eval)\b(?:(?!\b(?:iex|eval)\b)[^;&]){0,500}\b(?:iwr|curl|wget)\b",
     re.IGNORECASE,
 )
 _CREDENTIAL: Final = re.compile(
-    r"(?i)(?<![^\W_])(\w{0,40}?(?:SECRET|TOKEN|PASSW(?:OR)?D|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)\w{0,40})[=\s]\s{0,10}[\"']?([^\s\"'$]{6,})"
+    r"(?i)(?:SECRET|TOKEN|PASSW(?:OR)?D|API_?KEY|ACCESS_KEY|PRIVATE_KEY|CREDENTIALS)\w{0,40}"
+    r"(?=[= ] ?[\"']?[^\s\"'$]{6})"
 )
+_MAX_PREFIX: Final = 40
 _SPECIFIED: Final = re.compile(r"[=<>~!]=|[<>]")
 _REQUIREMENT: Final = re.compile(
-    r"^[A-Za-z0-9][\w.-]*\s*(?:\[[\w,\s.-]*\])?\s*(?:@\s*\S+|(?:(?:[=<>~!]=|===|[<>])\s*[\w.*+!-]+\s*,?\s*)*)"
-    r"(?:;[^#]*)?(?:\s*--hash[= ]\S+)*$"
+    r"[A-Za-z0-9][\w.-]* ?(?:\[[\w, .-]*\])? ?(?:@ ?\S+|(?:(?:[=<>~!]=|===|[<>]) ?[\w.*+!-]+(?: ?, ?| ?))*)(?:;[^#]*)?"
 )
+_HASH: Final = re.compile(r" --hash[= ](?=\S)")
 _OPTION: Final = re.compile(r"^(?:-[rcefi]|--[a-z-]+)(?:[ =]\S.*)?$")
-_PINNED: Final = re.compile(r"={2,3}\s*[\w.+!-]+(?![\w.*])|@\s*\S+#sha256=|@[0-9a-f]{40}\b")
+_PINNED: Final = re.compile(r"={2,3}\s*[\w.+!-]+(?![\w.*])|@[0-9a-f]{40}\b")
 
 
 def read_deployment(text: str, seen: Seen) -> None:
@@ -46,9 +51,10 @@ def read_deployment(text: str, seen: Seen) -> None:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines without comments, those continued by a backslash joined."""
+    """Lines without comments, those continued by a backslash joined; runs of spaces are one."""
     joined = re.sub(r"\\[ \t]*\r?\n", " ", text)
-    return [line.strip() for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = (" ".join(line.split()) for line in joined.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _is_dockerfile(lines: list[str]) -> bool:
@@ -65,12 +71,23 @@ def _instruction(line: str, seen: Seen) -> None:
     name, rest = found[1].upper(), found[2]
     if name in ("RUN", "CMD", "ENTRYPOINT", "ONBUILD", "HEALTHCHECK") and _PIPED.search(rest):
         seen.add("download-run", f"{name} of what a download holds")
-    elif name in ("ENV", "ARG", "LABEL") and _CREDENTIAL.search(rest):
-        seen.add("secret", f"{name} {_CREDENTIAL.search(rest)[1][:60]}")  # type: ignore[index]
+    elif name in ("ENV", "ARG", "LABEL") and (word := _CREDENTIAL.search(rest)) is not None:
+        seen.add("secret", f"{name} {_named(rest, word)[:60]}")
     elif name == "ADD" and re.match(r"(?i)(?:--\S+\s+)*(?:https?|ftp|git)[:@]", rest) and "--checksum=" not in rest:
         seen.add("unpinned", "ADD of an address without a checksum")
     elif name == "FROM" and rest.split()[0] != "scratch" and not re.search(r"@sha256:|:(?!latest\b)[\w.$-]", rest):
         seen.add("unpinned", f"FROM {rest[:80]}")
+
+
+def _named(rest: str, word: re.Match[str]) -> str:
+    """The whole name that a word such as TOKEN stands in."""
+    before = rest[max(0, word.start() - _MAX_PREFIX) : word.start()]
+    return before[len(before) - _letters_behind(before) :] + word[0]
+
+
+def _letters_behind(text: str) -> int:
+    """How many letters of a name `text` ends with."""
+    return next((count for count, char in enumerate(reversed(text)) if not (char.isalnum() or char == "_")), len(text))
 
 
 def _is_requirements(lines: list[str]) -> bool:
@@ -78,8 +95,20 @@ def _is_requirements(lines: list[str]) -> bool:
     if max(map(len, lines)) > MAX_REQUIREMENT:
         return False
     bare = [line.partition(" #")[0].strip() for line in lines]
-    fits = all(_REQUIREMENT.match(line) or _OPTION.match(line) for line in bare)
-    return fits and any(_SPECIFIED.search(line) and _REQUIREMENT.match(line) for line in bare)
+    named = [_is_requirement(line) for line in bare]
+    fits = all(known or _OPTION.match(line) for known, line in zip(named, bare, strict=True))
+    return fits and any(known and _SPECIFIED.search(line) for known, line in zip(named, bare, strict=True))
+
+
+def _is_requirement(line: str) -> bool:
+    """One requirement, with hashes behind it."""
+    requirement, *hashes = _HASH.split(line)
+    return _REQUIREMENT.fullmatch(requirement) is not None and not any(" " in value for value in hashes)
+
+
+def _is_pinned(requirement: str) -> bool:
+    """By version, by commit, or by the checksum of what an address holds."""
+    return _PINNED.search(requirement) is not None or "#sha256=" in requirement.partition("@")[2]
 
 
 def _requirement(line: str, seen: Seen) -> None:
@@ -87,5 +116,5 @@ def _requirement(line: str, seen: Seen) -> None:
     if _OPTION.match(line):
         if re.match(r"(?:-i|--(?:extra-)?index-url|--trusted-host|-f|--find-links)\b", line):
             seen.add("unpinned", "packages from an index of its own")
-    elif not _PINNED.search(line.partition(";")[0]):
+    elif not _is_pinned(line.partition(";")[0]):
         seen.add("unpinned", line[:80])

@@ -556,5 +556,7 @@ class Tape:
 
     def stride(self, pos: int, end: int, frame_end: int, known: int, limit: int, base: int) -> None:
         """One stride from `pos`; `now` tells how far it went."""
-        self.now[POS], self.now[MEMO_SIZE], self.now[FRAME_END], self.now[BASE] = pos, known, frame_end, base
+        self.now[POS], self.now[MEMO_SIZE], self.now[BASE] = pos, known, base
+        # A frame may claim any length; behind the end of the bytes all ends are one.
+        self.now[FRAME_END] = min(frame_end, end + 1)
         stride(self.now.ctypes.data, end, limit)
