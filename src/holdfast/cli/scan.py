@@ -10,16 +10,15 @@ import click
 
 from holdfast.cli.audit import rendered
 from holdfast.cli.output import Form, Output, output_options
+from holdfast.cli.scan_progress import ScanLine
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import verb
+from holdfast.core.errors import EXIT_INTERRUPTED
 
 if TYPE_CHECKING:
     from holdfast.core.domain.observation import Fact
     from holdfast.core.report import ScanReport
     from holdfast.scan import FileReport
-
-SAY_EVERY = 500
-"""Files between two words of progress."""
 
 
 @verb(
@@ -27,6 +26,7 @@ SAY_EVERY = 500
     examples=(
         ("holdfast scan models/", "Every file below a folder; exit code 1 when one must not be loaded."),
         ("holdfast scan model.joblib --format json --output scan.json", "Every fact about one file, for a script."),
+        ("holdfast scan models/ --format text --format html=scan.html", "The same, and a page to keep or to send on."),
     ),
 )
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -38,7 +38,7 @@ SAY_EVERY = 500
     show_default=True,
     help="What makes the exit code 1.",
 )
-@output_options("text", "json", "sarif", "junit", "markdown")
+@output_options("text", "json", "sarif", "junit", "markdown", "html")
 @click.pass_obj
 def command(
     terminal: Terminal,
@@ -55,13 +55,24 @@ def command(
     from holdfast.scan import scan_paths
 
     placed = Output.of(forms, output)
-    reports: list[FileReport] = []
-    for report in scan_paths(paths, hash=not no_hash):
-        reports.append(report)
-        if len(reports) % SAY_EVERY == 0:
-            terminal.log(f"{len(reports):,} files scanned")
-    placed.write(lambda form: rendered(_document(reports, form.format), form, terminal), terminal)
+    line = ScanLine(terminal)
+    try:
+        with line as watch:
+            reports = list(watch.noted(scan_paths(paths, hash=not no_hash, watch=watch)))
+    except KeyboardInterrupt:
+        # Half a scan would read as if the other half were clean, so nothing is written.
+        terminal.error(f"interrupted: {line.so_far()}; no report is written")
+        return EXIT_INTERRUPTED
+    placed.write(lambda form: _told(reports, form, terminal), terminal)
     return _document(reports, "json").exit_code(fail_on_review=fail_on == "review")
+
+
+def _told(reports: list[FileReport], form: Form, terminal: Terminal) -> str:
+    if form.format == "html":
+        from holdfast.scan.picture import picture
+
+        return picture(reports)
+    return rendered(_document(reports, form.format), form, terminal)
 
 
 def _document(reports: list[FileReport], form: str) -> ScanReport:

@@ -11,6 +11,7 @@ from typing import Final
 from holdfast.core.domain import Measurement
 from holdfast.core.report import GateReport, ModelReport
 from holdfast.core.report.escape import html
+from holdfast.core.report.page import figure, page, state, table
 from holdfast.core.report.plot import Plot, Series
 from holdfast.core.report.words import accepted_lines, label, moment, short
 
@@ -19,31 +20,19 @@ DRAWN: Final = (
     ("blackbox.robust_recall", "Caught cases that stay caught by questions alone", "linf", "largest change"),
     ("privacy.membership.tpr", "Training rows that are found", "fpr", "share of false alarms"),
 )
-_STYLE: Final = (
-    ":root{color-scheme:light dark;--ink:#111;--page:#fff;--line:#bbb;--bad:#8a1c1c;--open:#7a5200;--good:#1b5e20}"
-    "@media(prefers-color-scheme:dark){:root{--ink:#eee;--page:#15181c;--line:#555;--bad:#ff9d9d;--open:#f2c572;"
-    "--good:#9ad79f}}"
-    "body{font-family:sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:var(--ink);"
-    "background:var(--page)}table{border-collapse:collapse;margin:1rem 0}"
-    "td,th{border:1px solid var(--line);padding:.3rem .6rem;text-align:left;vertical-align:top}"
-    "svg{max-width:40rem;width:100%;border-radius:.3rem}"
-    ".failed{color:var(--bad)}.unknown{color:var(--open)}.passed{color:var(--good)}"
-)
 
 
 def picture(report: GateReport) -> str:
     """The page. Colour repeats what a word says and never says it alone."""
     verdict = report.verdict.value
     lines = [
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">',
-        f"<title>Holdfast gate: {verdict}</title><style>{_STYLE}</style></head><body>",
-        f'<h1>Gate: <span class="{verdict}">{verdict}</span></h1>',
+        f"<h1>Gate: {state(verdict)}</h1>",
         f"<p>{'Blocked' if report.blocks else 'May go'}, {moment(report)}.</p>",
     ]
     lines += [f"<p>{html(line)}.</p>" for line in accepted_lines(report)]
     for item in report.models:
         lines += _model(item)
-    return "\n".join([*lines, "</body></html>", ""])
+    return page(f"Holdfast gate: {verdict}", lines)
 
 
 def plots(item: ModelReport) -> tuple[Plot, ...]:
@@ -63,18 +52,10 @@ def _plot(item: ModelReport, seen: Sequence[Measurement], name: str, title: str,
 
 
 def _model(item: ModelReport) -> Iterable[str]:
-    verdict = item.judgement.verdict.value
-    yield f'<h2>{html(item.model)}: <span class="{verdict}">{verdict}</span></h2>'
+    yield f"<h2>{html(item.model)}: {state(item.judgement.verdict.value)}</h2>"
     yield f"<p>Version {html(short(item.version))}, policy {html(item.judgement.policy)}.</p>"
     if item.reasons:
         rows = [(reason.rule, label(reason), reason.why, reason.fix) for reason in item.reasons]
-        yield from _table(("rule", "verdict", "why", "fix"), rows)
+        yield from table(("rule", "verdict", "why", "fix"), rows)
     for plot in plots(item):
-        yield plot.svg()
-        yield from _table(*plot.table())
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[str]:
-    yield f"<table><thead><tr>{''.join(f'<th>{html(cell)}</th>' for cell in head)}</tr></thead><tbody>"
-    yield from (f"<tr>{''.join(f'<td>{html(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    yield "</tbody></table>"
+        yield from figure(plot)

@@ -9,7 +9,7 @@ from typing import Final
 
 from holdfast.core.report.documents import AuditReport, FileRow, GateReport, ModelReport, Report, ScanReport
 from holdfast.core.report.escape import visible
-from holdfast.core.report.words import accepted_lines, label, moment, short, shows, size, spent
+from holdfast.core.report.words import accepted_lines, counted, label, moment, short, shows, size, spent
 
 _STYLES: Final = {
     "failed": "bold red",
@@ -114,12 +114,12 @@ def _audit_line(report: AuditReport) -> str:
     checks = [result for item in report.models for result in item.results]
     ran = [result for result in checks if not result.cached]
     findings = sum(len(item.findings) for item in report.models)
-    counts = f"{_count(len(report.models), 'model')}, {_count(len(checks), 'check')}, {len(checks) - len(ran)} cached"
+    counts = f"{counted(len(report.models), 'model')}, {counted(len(checks), 'check')}, {len(checks) - len(ran)} cached"
     hashing = (
         "" if report.hash_s is None else f"; hashing apart: {report.hash_s:.2f} s for {size(report.hashed_bytes or 0)}"
     )
     time = f"checks {sum(result.elapsed_s for result in ran):.1f} s{hashing}"
-    return f"{counts}, {_count(findings, 'finding')}, {moment(report)} ({time})"
+    return f"{counts}, {counted(findings, 'finding')}, {moment(report)} ({time})"
 
 
 def _gate(report: GateReport, page: Page) -> Iterable[str]:
@@ -140,12 +140,12 @@ def _gate(report: GateReport, page: Page) -> Iterable[str]:
 
 def _passed(item: ModelReport) -> str:
     passed = sum(not item.of_rule(rule) for rule in item.rules)
-    return f"{passed} of {_count(len(item.rules), 'rule')} passed"
+    return f"{passed} of {counted(len(item.rules), 'rule')} passed"
 
 
 def _gate_line(report: GateReport, page: Page) -> str:
     decision = "blocked" if report.blocks else "may go"
-    return f"{page.paint(report.verdict.value)}: {decision}, {_count(len(report.models), 'model')}, {moment(report)}"
+    return f"{page.paint(report.verdict.value)}: {decision}, {counted(len(report.models), 'model')}, {moment(report)}"
 
 
 def _scan(report: ScanReport, page: Page) -> Iterable[str]:
@@ -169,15 +169,11 @@ def _facts(row: FileRow, limit: int = 12) -> Iterable[str]:
 
 
 def _scan_line(files: Sequence[FileRow]) -> str:
-    counted = Counter(row.verdict for row in files)
+    verdicts = Counter(row.verdict for row in files)
     counts = ", ".join(
-        f"{counted[word]:,} {word}" for word in ("blocked", "unknown", "review", "clean") if counted[word]
+        f"{verdicts[word]:,} {word}" for word in ("blocked", "unknown", "review", "clean") if verdicts[word]
     )
     inspected, hashed = sum(row.inspect_ms for row in files) / 1000, sum(row.hash_ms for row in files) / 1000
     amount = size(sum(row.bytes for row in files))
     time = f"inspecting {inspected:.2f} s, hashing {hashed:.2f} s"
-    return f"{_count(len(files), 'file')} ({amount}): {counts or 'none'}; {time}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return f"{counted(len(files), 'file')} ({amount}): {counts or 'none'}; {time}"

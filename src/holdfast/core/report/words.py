@@ -72,6 +72,11 @@ def size(count: int) -> str:
     return f"{amount:.1f} TB"
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def accepted_lines(report: GateReport) -> list[str]:
     """Who lets which finding pass, and until when."""
     return [f"accepted  {item.model} {item.rule}: {_accepted(item)}" for item in report.accepted]
