@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from holdfast.core.domain import Fact, JSONValue
+from holdfast.scan.allowlist import Allowlist
 from holdfast.scan.claims import Claim
 from holdfast.scan.rules import Hit, ScanVerdict
 
@@ -34,6 +35,8 @@ class FileReport:
     hits: tuple[Hit, ...]
     claims: tuple[Claim, ...] = ()
     """What it says of other files' bytes; those files' rows tell what came of it."""
+    names: Allowlist | None = field(default=None, repr=False)
+    """The list it was judged by; None: the one inside."""
 
     def to_row(self) -> dict[str, JSONValue]:
         """The row as `holdfast scan --format json` writes it."""

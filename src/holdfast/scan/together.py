@@ -66,7 +66,7 @@ def _with_parts(report: FileReport, found: dict[Path, FileReport]) -> FileReport
     if not more:
         return report
     facts = (*report.facts, *more)
-    hits = judge(facts)
+    hits = judge(facts, report.names)
     return replace(report, facts=facts, hits=hits, verdict=verdict_of(hits))
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from holdfast.core.domain import Fact
 from holdfast.core.errors import FormatError, UsageError
 from holdfast.core.formats.buffers import Window, open_buffer
+from holdfast.scan.allowlist import Allowlist
 from holdfast.scan.inspect import Budget, Inspector, Seen
 from holdfast.scan.report import Coverage, FileReport
 from holdfast.scan.rules import judge, verdict_of
@@ -32,14 +33,16 @@ def scan(
     hash: bool = True,  # noqa: A002
     budget: Budget | None = None,
     neighbours: bool = True,
+    names: Allowlist | None = None,
 ) -> FileReport:
     """What one file is and holds, and whether it may be loaded. Nothing in it is imported, run or unpickled.
 
     `hash` adds the SHA-256 of the file, timed apart. `neighbours`: whether bytes of no format of their own may be
     explained by a model in the same folder (see `weights`); without it, the row tells of this file's bytes alone.
+    `names` is the list to judge by, the one inside by default.
     Raises UsageError HF-SCN-001 where there is no such file.
     """
-    found = list(scan_paths([path], hash=hash, budget=budget, neighbours=neighbours))
+    found = list(scan_paths([path], hash=hash, budget=budget, neighbours=neighbours, names=names))
     if len(found) != 1 or Path(path).is_dir():
         raise UsageError(
             f"{path} is not one file",
@@ -57,11 +60,12 @@ def scan_paths(
     budget: Budget | None = None,
     neighbours: bool = True,
     watch: Watch | None = None,
+    names: Allowlist | None = None,
 ) -> Iterator[FileReport]:
     """One report for each file under `paths`, folders in name order. Each is given as soon as it is ready.
 
-    A file found in a folder is judged with the files it names (see `together`). `neighbours` is as for `scan`; `watch`
-    is called with each file before it is opened, and while it is hashed.
+    A file found in a folder is judged with the files it names (see `together`). `neighbours` and `names` are as for
+    `scan`; `watch` is called with each file before it is opened, and while it is hashed.
 
     Raises UsageError HF-SCN-001 where a path does not exist, before anything is scanned.
     """
@@ -74,7 +78,7 @@ def scan_paths(
                 fix="check the spelling, or quote a pattern your shell did not expand",
                 code="HF-SCN-001",
             )
-    return _Walk(hash, budget, watch, neighbours).reports(wanted)
+    return _Walk(hash, budget, watch, neighbours, names).reports(wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ class _Walk:
     budget: Budget | None
     watch: Watch | None
     neighbours: bool
+    names: Allowlist | None
 
     def reports(self, wanted: list[Path]) -> Iterator[FileReport]:
         for path in wanted:
@@ -135,7 +140,7 @@ class _Walk:
         digest = _sha256(path, self.watch) if self.want_hash else None
         hashed = time.perf_counter()
         times = (inspected - started) * 1000, (hashed - inspected) * 1000 if self.want_hash else 0.0
-        return _judged(str(path), seen, size, digest, times)
+        return _judged(str(path), seen, size, digest, times, self.names)
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -153,14 +158,21 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(entry.path) for entry in entries if not entry.is_dir(follow_symlinks=False))
 
 
-def _judged(path: str, seen: Seen, size: int, digest: str | None, times: tuple[float, float]) -> FileReport:
+def _judged(
+    path: str,
+    seen: Seen,
+    size: int,
+    digest: str | None,
+    times: tuple[float, float],
+    names: Allowlist | None = None,
+) -> FileReport:
     if seen.unread and not seen.facts:
         seen.add("trailing-bytes", f"{seen.unread:,} bytes are not accounted for")
     facts = tuple(seen.facts)
-    hits = judge(facts)
+    hits = judge(facts, names)
     coverage = Coverage(seen.parsed, seen.skipped, seen.unread)
     return FileReport(
-        path, digest, seen.format, verdict_of(hits), *times, size, coverage, facts, hits, seen.claims.of()
+        path, digest, seen.format, verdict_of(hits), *times, size, coverage, facts, hits, seen.claims.of(), names
     )
 
 

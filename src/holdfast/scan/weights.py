@@ -123,5 +123,5 @@ def _looked(window: Window, budget: Budget | None) -> list[Fact]:
 
 
 def _judged(report: FileReport, facts: tuple[Fact, ...], coverage: Coverage) -> FileReport:
-    hits = judge(facts)
+    hits = judge(facts, report.names)
     return replace(report, facts=facts, hits=hits, verdict=verdict_of(hits), coverage=coverage)

@@ -6,32 +6,15 @@ name of the standard library or of the program that loads, whatever anybody writ
 
 from __future__ import annotations
 
-import _compat_pickle
-import sys
-from datetime import UTC, date, datetime, time, timedelta
-from functools import cached_property
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from holdfast.core.domain.ids import JSONValue, digest
+from holdfast.core.domain.addition import NameAddition, never
 
 MAX_ADDITIONS: Final = 1_000
 LONGEST: Final = timedelta(days=366)
-NEVER: Final = (
-    sys.stdlib_module_names
-    | frozenset(name.partition(".")[0] for name in _compat_pickle.IMPORT_MAPPING)
-    | {"__main__", "__builtin__", "test"}
-)
-"""Packages whose names nobody may add: the standard library, Python 2's, and whatever program loads the model."""
-FAMILIES: Final = frozenset(
-    (
-        *("os", "nt", "posix", "sys", "subprocess", "builtins", "__builtin__", "importlib", "imp", "runpy", "ctypes"),
-        *("shutil", "socket", "pickle", "_pickle", "cPickle", "marshal", "pty", "multiprocessing"),
-    )
-)
-"""What must not be reached by way of another package either: `acme.os.system` is `os.system`."""
-
 Mode = Literal["c", "h", "n", "v"]
 
 
@@ -51,8 +34,8 @@ Day = Annotated[date, BeforeValidator(_day)]
 Words = Annotated[str, Field(min_length=3, max_length=500, pattern=r"\S")]
 
 
-class NameAddition(BaseModel):
-    """One name and the way a pickle may use it, from the day `since` up to, not including, the day `until` (UTC)."""
+class NameEntry(BaseModel):
+    """An addition as `policy.yaml` writes it. What may be added beside this: `scan/additions.py`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -66,35 +49,18 @@ class NameAddition(BaseModel):
     @field_validator("name")
     @classmethod
     def _is_no_familys(cls, value: str) -> str:
-        parts = value.split(".")
-        if parts[0] in NEVER:
-            raise ValueError(f"names of '{parts[0]}' are never added: it is the standard library, or any program")
-        bad = next((part for part in parts if part in FAMILIES or part.startswith("__")), None)
-        if bad is not None:
-            raise ValueError(f"'{bad}' is never reached by way of another package")
+        why = never(value)
+        if why is not None:
+            raise ValueError(why)
         return value
 
     @model_validator(mode="after")
-    def _ends(self) -> NameAddition:
+    def _ends(self) -> NameEntry:
         if not self.since < self.until <= self.since + LONGEST:
             raise ValueError(f"`until` lies after `since`, and at most {LONGEST.days} days later")
         return self
 
-    def in_force(self, at: datetime) -> bool:
-        """Whether it holds at a moment."""
-        return _midnight(self.since) <= at < self.ends_at
-
     @property
-    def ends_at(self) -> datetime:
-        """The first moment at which it does not hold any more."""
-        return _midnight(self.until)
-
-    @cached_property
-    def digest(self) -> str:
-        """Of all that it says, the reason and the name behind it included."""
-        value: dict[str, JSONValue] = self.model_dump(mode="json")
-        return digest(value)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), UTC)
+    def addition(self) -> NameAddition:
+        """The same as a value."""
+        return NameAddition(self.name, self.mode, self.reason, self.who, self.since, self.until)

@@ -19,8 +19,11 @@ from holdfast.core.policy.ratchet import NO_BASELINE, judge_ratchet, no_baseline
 from holdfast.core.policy.schema import FactRule, MatchRule, Rule
 from holdfast.core.policy.snapshot import Snapshot
 from holdfast.core.policy.standing import (
+    ADDITION_FACT,
+    NAMES_FACT,
     judge_intel,
     judge_isolation,
+    judge_names,
     judge_observed,
     judge_required,
     judge_results,
@@ -51,7 +54,7 @@ def judge(
         policy_digest=policy.digest,
         intel=intel.digest,
         as_of=as_of,
-        valid_until=valid_until(evidence, intel, policy.results_age(tier), policy.intel_age(tier)),
+        valid_until=valid_until(evidence, intel, policy.results_age(tier), policy.intel_age(tier), policy.names),
     )
 
 
@@ -85,6 +88,7 @@ def rule_names(subject: Subject, policy: Policy, judgement: Judgement) -> tuple[
 def _standing(evidence: Evidence, policy: Policy, intel: Snapshot) -> Iterator[Outcome]:
     tier = evidence.subject.model.tier
     yield from judge_observed(evidence)
+    yield from judge_names(evidence)
     for check in policy.required(evidence.subject.kinds):
         yield judge_required(check, evidence)
     if (age := policy.results_age(tier)) is not None:
@@ -139,4 +143,6 @@ def _key(evidence: Evidence, policy: Policy, intel: Snapshot, baseline: Baseline
         "baseline": None if baseline is None else [baseline.source, baseline.digest],
         "as_of": to_iso(evidence.as_of),
     }
-    return digest(cast("JSONValue", made_from))
+    # Stored facts are judged by the list and the additions in force: which ones is not in the observations' keys.
+    names = sorted({str(fact.value) for kind in (NAMES_FACT, ADDITION_FACT) for _, fact in evidence.facts(kind)})
+    return digest(cast("JSONValue", {**made_from, "names": names} if names else made_from))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from holdfast.core.documents import Document, suggest
 from holdfast.core.domain import JSONValue, Tier, digest
+from holdfast.core.domain.addition import NameAddition
 from holdfast.core.errors import PolicyError
 from holdfast.core.policy.directions import worse_side
 from holdfast.core.policy.schema import STORED, Case, FactRule, PolicyFile, Ratchet, Rule, Worse, from_tier
@@ -107,8 +108,15 @@ class Policy:
     @cached_property
     def digest(self) -> str:
         """Of the meaning: layout, comments, order of rules, description and cases change nothing."""
-        value: dict[str, JSONValue] = self.file.model_dump(mode="json", exclude={"cases", "description"})
+        # A policy that adds no names means what it meant before names could be added.
+        unsaid = {"cases", "description"} | (set() if self.file.names else {"names"})
+        value: dict[str, JSONValue] = self.file.model_dump(mode="json", exclude=unsaid)
         return digest(_sorted(value))
+
+    @cached_property
+    def names(self) -> tuple[NameAddition, ...]:
+        """What the site adds to the list of names that a pickle may use."""
+        return tuple(entry.addition for entry in self.file.names)
 
     def worse(self, item: Ratchet) -> Worse | None:
         """Which way a ratchet's measurement gets worse."""

@@ -24,6 +24,7 @@ from pydantic import (
 
 from holdfast.core.domain.severity import Severity, Tier
 from holdfast.core.domain.verdict import Verdict
+from holdfast.core.policy.additions import MAX_ADDITIONS, NameEntry
 from holdfast.core.policy.duration import format_duration, parse_duration
 
 _TIERS = tuple(Tier)
@@ -316,6 +317,7 @@ class PolicyFile(Strict):
     required: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
     rules: Annotated[tuple[Rule, ...], Field(max_length=MAX_RULES)] = ()
     ratchet: Annotated[tuple[Ratchet, ...], Field(max_length=MAX_RULES)] = ()
+    names: Annotated[tuple[NameEntry, ...], Field(max_length=MAX_ADDITIONS)] = ()
     cases: Annotated[tuple[Case, ...], Field(max_length=MAX_CASES)] = ()
 
     @model_validator(mode="after")
@@ -325,12 +327,16 @@ class PolicyFile(Strict):
             if rule.id in seen or rule.id in RESERVED:
                 raise ValueError(f"two rules are named '{rule.id}'" if rule.id in seen else f"'{rule.id}' is reserved")
             seen.add(rule.id)
+        added = [entry.name for entry in self.names]
+        again = next((name for name in added if added.count(name) > 1), None)
+        if again is not None:
+            raise ValueError(f"the name '{again}' is added twice")
         if not (self.rules or self.required):
             raise ValueError("a policy without rules and required checks would decide nothing")
         return self
 
 
-RESERVED = frozenset({"required", "fresh-results", "fresh-intel", "isolation", "ratchet", "observed"})
+RESERVED = frozenset({"required", "fresh-results", "fresh-intel", "isolation", "ratchet", "observed", "names"})
 """Names of the reasons that no rule gives."""
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
 from holdfast.core.domain import Status, to_iso
+from holdfast.core.domain.addition import NameAddition
 from holdfast.core.policy.duration import format_duration
 from holdfast.core.policy.outcome import Outcome, audit_command
 from holdfast.core.policy.snapshot import Snapshot
@@ -14,6 +15,8 @@ from holdfast.core.policy.subject import SKEW, Evidence
 
 ISOLATION: Final = ("none", "reduced", "full")
 ISOLATION_FACT: Final = "sandbox.isolation"
+ADDITION_FACT: Final = "scan.addition"
+NAMES_FACT: Final = "scan.names"
 
 
 def judge_observed(evidence: Evidence) -> Iterator[Outcome]:
@@ -31,6 +34,14 @@ def judge_observed(evidence: Evidence) -> Iterator[Outcome]:
         if item.observation.status is Status.UNKNOWN:
             why = f"{item.check} could not decide: {item.observation.reason or 'no reason given'}"
             yield Outcome.unknown("observed", why, "remove the cause, then audit again", command)
+
+
+def judge_names(evidence: Evidence) -> Iterator[Outcome]:
+    """What is clean by a site's additions alone is said, whatever the verdict."""
+    for _, fact in evidence.facts(ADDITION_FACT):
+        why = f"the artifact is judged with {fact.value} added by this policy ({fact.detail or 'nothing more is said'})"
+        fix = "train the model with classes that the list has, or save it as numbers, before the addition ends"
+        yield Outcome.note("names", why, fix)
 
 
 def judge_required(check: str, evidence: Evidence) -> Outcome:
@@ -84,9 +95,15 @@ def judge_isolation(minimum: str, evidence: Evidence) -> Outcome:
 
 
 def valid_until(
-    evidence: Evidence, intel: Snapshot, results_age: timedelta | None, intel_age: timedelta | None
+    evidence: Evidence,
+    intel: Snapshot,
+    results_age: timedelta | None,
+    intel_age: timedelta | None,
+    added: Iterable[NameAddition] = (),
 ) -> datetime | None:
-    """The first moment at which something demanded fresh is not; None where nothing is."""
-    ends = [item.recorded_at + results_age for item in evidence.taken] if results_age is not None else []
+    """The first moment at which something demanded fresh is not, or an addition that was used ends; None: never."""
+    used = {fact.value for _, fact in evidence.facts(ADDITION_FACT)}
+    ends = [one.ends_at for one in added if one.name in used]
+    ends += [item.recorded_at + results_age for item in evidence.taken] if results_age is not None else []
     ends += [intel.dated + intel_age] if intel_age is not None else []
     return min(ends, default=None)

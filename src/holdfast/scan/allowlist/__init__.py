@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
+from holdfast.core.domain.addition import NameAddition
 from holdfast.scan.allowlist.header import Header, altered, unreadable
 from holdfast.scan.allowlist.pinned import VERSION
 
@@ -41,6 +42,10 @@ class Allowlist:
     covered: frozenset[str]
     aliases: tuple[tuple[str, str], ...]
     header: Header
+    added: Mapping[str, NameAddition] = field(default_factory=dict)
+    """What a site has added, by canonical name; part of `modes` (see `scan/additions.py`)."""
+    base: Allowlist | None = field(default=None, repr=False)
+    """The list without that, where something was added."""
 
     @classmethod
     @cache
@@ -95,10 +100,14 @@ class Allowlist:
 
     def mode(self, path: str) -> str:
         """The mode of `module.name`; empty where it is not listed."""
+        return self.modes.get(self.canonical(path), "")
+
+    def canonical(self, path: str) -> str:
+        """The name under which the list has it: files hold names of modules that were renamed since."""
         for old, new in self.aliases:
             if path.startswith(f"{old}."):
                 path = new + path[len(old) :]
-        return self.modes.get(path, "")
+        return path
 
     def standing(self, path: str) -> Standing:
         """Whether a name is listed, denied, or of a package nobody looked at."""

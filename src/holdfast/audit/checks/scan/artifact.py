@@ -14,15 +14,17 @@ MAX_FACTS = 2_000
 def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  # noqa: ARG001
     """The scanner's facts on the artifact, its verdict, and whether it reads as trees or as a net."""
     from holdfast.scan import scan
+    from holdfast.scan.again import DROPPED, concluded
+    from holdfast.scan.allowlist import Allowlist
 
     # What is beside the artifact is in no key, so it may not decide what is remembered of these bytes.
     report = scan(target.parts.artifact, hash=False, neighbours=False)
     kept = report.facts[:MAX_FACTS]
     dropped = len(report.facts) - len(kept)
-    more = [Fact("scan.facts-dropped", dropped)] if dropped else []
-    return Observation.of(
-        Fact("scan.verdict", str(report.verdict)), Fact("scan.format", report.format), _kind(target), kept, more
-    )
+    more = [Fact(DROPPED, dropped)] if dropped else []
+    # By the list inside, and no site's additions: those judge what is seen here, and may change without a new look.
+    said, additions = concluded(report.facts, Allowlist.builtin())
+    return Observation.of(said, Fact("scan.format", report.format), _kind(target), kept, more, additions)
 
 
 def _kind(target: Target) -> Fact:
