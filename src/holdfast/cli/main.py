@@ -15,7 +15,7 @@ VERBS = {
     "scan": ("holdfast.cli.scan", "Say what model files contain, without loading them."),
     "audit": ("holdfast.cli.audit", "Run the checks whose results are missing."),
     "intel": ("holdfast.cli.intel", "Feeds of threat intelligence: import, see what follows, decide."),
-    "seal": ("holdfast.cli.seal", "Put data sets under seal, verify them, and see what changed since."),
+    "seal": ("holdfast.cli.seal", "Put data sets under seal, sign the files of models, and see what changed."),
     "gate": ("holdfast.cli.gate", "Decide whether models may be deployed; sign and verify the verdict."),
     "harden": ("holdfast.cli.harden", "Train a model again so that it resists evasion."),
     "backlog": ("holdfast.cli.backlog", "Findings as ranked work: plan it, claim it, prove it, or accept the risk."),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from holdfast.cli import seal_files
 from holdfast.cli.output import Form, Output, as_json, output_options, write_atomically
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import VerbGroup, verb
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 ANY = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
 
-command = VerbGroup("seal", help="Put data sets under seal, verify them, and see what changed since.")
+command = VerbGroup("seal", help="Put data sets under seal, sign the files of models, and see what changed.")
 
 _key = click.option(
     "--key", "keys", type=FILE, multiple=True, help="A public key you trust; repeatable. [default: own]"
@@ -176,6 +177,7 @@ def _verify_row(terminal: Terminal, placed: Output, asked: dict[str, Any], keys:
     examples=(
         ("holdfast seal show train.parquet", "What is under seal: files, columns, rows, lineage, signer."),
         ("holdfast seal show train.parquet.seal.json --format json", "The same for a script, from the seal alone."),
+        ("holdfast seal show model.sig", "What a signature over files says, and who made it."),
     ),
 )
 @click.argument("data", type=ANY)
@@ -192,7 +194,10 @@ def show(
     forms: tuple[Form, ...],
     output: str | None,
 ) -> None:
-    """Show the seal of DATA, or a seal file. The data itself is not looked at."""
+    """Show the seal of DATA, a seal file, or a signature (.sig). The data itself is not looked at."""
+    if seal_files.is_signature(data):
+        seal_files.show_signature(terminal, data, keys, settings, Output.of(forms, output))
+        return
     from holdfast.cli.seal_text import signed_text
     from holdfast.seal.files import is_seal, load, seal_of
     from holdfast.seal.queries import signed_view
@@ -296,5 +301,5 @@ def _wanted(data: Path | None) -> Path:
     return data
 
 
-for _verb in (make, verify, show, diff, prove):
+for _verb in (make, verify, show, diff, prove, seal_files.sign, seal_files.check):
     command.add_command(_verb)

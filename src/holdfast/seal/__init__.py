@@ -1,4 +1,4 @@
-"""Data sets under seal, and models trained from nothing else.
+"""Data sets under seal, models trained from nothing else, and the files of models signed and checked.
 
     from holdfast.seal import training
 
@@ -14,13 +14,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from holdfast.seal.checking import check
     from holdfast.seal.making import make
+    from holdfast.seal.signing import sign
     from holdfast.seal.trainer import Training, training
     from holdfast.seal.verifying import verify
 
-__all__ = ["Training", "make", "training", "verify"]
+__all__ = ["Training", "check", "make", "sign", "training", "verify"]
 
-_LAZY = {"Training": "trainer", "make": "making", "training": "trainer", "verify": "verifying"}
+_LAZY = {
+    "Training": "trainer",
+    "check": "checking",
+    "make": "making",
+    "sign": "signing",
+    "training": "trainer",
+    "verify": "verifying",
+}
 
 
 def __getattr__(name: str) -> Any:

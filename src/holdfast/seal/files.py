@@ -7,21 +7,16 @@ The seal is written last: before it is there, nothing points to what a killed pr
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from holdfast.core.data.merkle import HASH_BYTES
 from holdfast.core.data.seal import Leaves, SealedData, SealedTable
-from holdfast.core.errors import DataError
 from holdfast.core.sign import PublicKey
 from holdfast.core.sign.dsse import MAX_ENVELOPE_BYTES
-from holdfast.core.sign.keys import open_now
 from holdfast.seal.faults import no_seal, no_statement, not_as_sealed
 from holdfast.seal.statement import Signed
+from holdfast.seal.whole import read_bounded, write_whole
 
 SEAL_SUFFIX: Final = ".seal.json"
 FOLDER_SUFFIX: Final = ".seal.d"
@@ -65,17 +60,6 @@ def load(seal: Path, keys: tuple[PublicKey, ...], *, data: Path | None = None) -
         raise no_statement(str(seal), getattr(fault, "strerror", None) or str(fault)) from fault
 
 
-def read_bounded(path: Path, most: int) -> bytes:
-    """A regular file's bytes. Raises OSError, and ValueError where there are more than `most`."""
-    with open_now(path) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError("it is not a regular file")
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise ValueError(f"it has more than {most:,} bytes")
-    return data
-
-
 def load_leaves(seal: Path, data: SealedData) -> dict[str, Leaves]:
     """The leaves of each table, as far as they are beside the seal. Raises SignatureError HF-SEA-003 on others."""
     tables = {file.name: file.table for file in data.files if file.table is not None}
@@ -109,50 +93,3 @@ def write_rows(seal: Path, leaves: dict[str, Leaves], data: SealedData) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             write_whole(path, leaves[file.name].data, replace=True)
-
-
-def write_whole(path: Path, data: bytes, *, replace: bool) -> None:
-    """Write beside `path`, then take its place at once. Without `replace` a file that is there stays: HF-SEA-005."""
-    try:
-        _write(path, data, replace=replace)
-    except FileExistsError:
-        raise DataError(
-            f"{path} is there already",
-            cause="a seal or an attestation that somebody relies on is not overwritten by chance",
-            fix="add --replace to keep the old seal as the parent of the new one, or name another file",
-            code="HF-SEA-005",
-        ) from None
-    except OSError as fault:
-        raise DataError(
-            f"cannot write {path}",
-            cause=fault.strerror or str(fault),
-            fix="check that the folder exists and may be written to, and that the disk has room",
-            code="HF-SEA-006",
-        ) from fault
-
-
-def _write(path: Path, data: bytes, *, replace: bool) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:60]}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(0o644)
-        take_place(Path(name), path, replace=replace)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-
-
-def take_place(written: Path, path: Path, *, replace: bool) -> None:
-    """Give a finished file its name, and make sure that the folder remembers. Raises FileExistsError."""
-    if replace:
-        written.replace(path)
-    else:
-        os.link(written, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

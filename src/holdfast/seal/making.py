@@ -11,9 +11,10 @@ from holdfast.core.domain import system_clock
 from holdfast.core.errors import UsageError
 from holdfast.core.sign import SigningKey
 from holdfast.seal.code import Code, code_at
-from holdfast.seal.files import earlier_of, load, seal_of, write_rows, write_whole
+from holdfast.seal.files import earlier_of, load, seal_of, write_rows
 from holdfast.seal.observe import observe
 from holdfast.seal.statement import MAX_PARENTS, MAX_WORDS, Parent, Seal, Signed
+from holdfast.seal.whole import write_whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from holdfast.core.sign import PublicKey
 from holdfast.core.sign.strict import parse_object
 from holdfast.seal.faults import not_as_sealed
 from holdfast.seal.files import load as load_seal
-from holdfast.seal.files import read_bounded, seal_of
+from holdfast.seal.files import seal_of
+from holdfast.seal.standing import EXITS, Standing
 from holdfast.seal.statement import Seal
-from holdfast.seal.verifying import EXITS, Standing
+from holdfast.seal.whole import read_bounded
 
 MAX_PROOF_BYTES: Final = 4_000_000
 _HASH: Final = re.compile(r"[0-9a-f]{64}")

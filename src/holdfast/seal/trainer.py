@@ -27,11 +27,11 @@ from holdfast.core.errors import DataError, UsageError
 from holdfast.core.sign import PublicKey, SigningKey
 from holdfast.seal.attest import Made, attestation, attestation_of
 from holdfast.seal.code import Code, code_at
-from holdfast.seal.files import take_place, write_whole
 from holdfast.seal.material import Sealed, only_table, sealed
 from holdfast.seal.parameters import parameters_of, plain, type_name
 from holdfast.seal.place import Place, place
 from holdfast.seal.saving import Write, writer
+from holdfast.seal.whole import take_place, write_whole
 
 if TYPE_CHECKING:
     from holdfast.core.data.table import Column, Table

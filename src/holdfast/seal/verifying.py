@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from holdfast.core.data.seal import SealedData
 from holdfast.core.data.seal_changes import Changes, FileChanges, RowChanges, changes
-from holdfast.core.errors import EXIT_FINDINGS, EXIT_PASSED, EXIT_UNKNOWN
 from holdfast.core.sign import PublicKey, manifest
 from holdfast.seal.files import load, load_leaves, seal_of
 from holdfast.seal.observe import observe, portable
+from holdfast.seal.standing import EXITS, Standing
 from holdfast.seal.statement import Signed
 
 SHOWN: Final = 10
 """How many rows a sentence names before it counts the rest."""
-
-
-class Standing(StrEnum):
-    """How data stands to its seal."""
-
-    OK = "ok"
-    BROKEN = "broken"
-    UNKNOWN = "unknown"
-
-
-EXITS: Final = {Standing.OK: EXIT_PASSED, Standing.BROKEN: EXIT_FINDINGS, Standing.UNKNOWN: EXIT_UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)

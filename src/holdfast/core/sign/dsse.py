@@ -7,7 +7,7 @@ import binascii
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Protocol, Self, TypeVar
 
 from holdfast.core.errors import SignatureError
 from holdfast.core.sign.keys import PublicKey, SigningKey
@@ -22,6 +22,23 @@ def pae(payload_type: str, payload: bytes) -> bytes:
     """The pre-authentication encoding: the bytes that are signed."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+class Verifies(Protocol):
+    """A public key of any algorithm."""
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether `signature` is this key's over `message`."""
+
+
+class Signs(Protocol):
+    """A private key of any algorithm."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The signature over `message`."""
+
+
+Key = TypeVar("Key", bound=Verifies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +61,15 @@ class Envelope:
     def parse(cls, data: bytes) -> Self:
         """Read envelope JSON, bounded. Raises SignatureError when it is malformed."""
         try:
-            return cls._of(parse_object(data, MAX_ENVELOPE_BYTES))
+            return cls.of(parse_object(data, MAX_ENVELOPE_BYTES))
         except ValueError as fault:
             raise SignatureError(
                 "the signed envelope cannot be read", cause=str(fault), fix=_FIX, code="HF-SIG-005"
             ) from fault
 
     @classmethod
-    def _of(cls, value: dict[str, Any]) -> Self:
+    def of(cls, value: dict[str, Any]) -> Self:
+        """An envelope from JSON that was read already. Raises ValueError when it is malformed."""
         listed = value.get("signatures")
         if not isinstance(listed, list) or not 1 <= len(listed) <= MAX_SIGNATURES:
             raise ValueError(f"'signatures' must list 1 to {MAX_SIGNATURES} signatures")
@@ -94,8 +112,7 @@ def dsse_verify(envelope: Envelope | bytes, keys: PublicKey | Sequence[PublicKey
             fix="check that this is the right file",
             code="HF-SIG-006",
         )
-    message = pae(read.payload_type, read.payload)
-    if any(key.verifies(item.value, message) for key in trusted for item in read.signatures):
+    if signer_of(read, trusted) is not None:
         return read.payload
     raise SignatureError(
         "the signature does not verify",
@@ -103,6 +120,12 @@ def dsse_verify(envelope: Envelope | bytes, keys: PublicKey | Sequence[PublicKey
         fix="check that --key names the signer's public key; if it does, the content was changed",
         code="HF-SIG-007",
     )
+
+
+def signer_of(envelope: Envelope, keys: Sequence[Key]) -> Key | None:
+    """The first of the trusted `keys` that signed the payload as what it says it is; None where none did."""
+    message = pae(envelope.payload_type, envelope.payload)
+    return next((key for key in keys if any(key.verifies(item.value, message) for item in envelope.signatures)), None)
 
 
 def _signature(item: Any) -> Signature:

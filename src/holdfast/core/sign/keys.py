@@ -36,7 +36,7 @@ class PublicKey:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a PEM public key. Raises SignatureError when the file is none."""
-        return cls.from_pem(_read(path), str(path))
+        return cls.from_pem(read_key(path), str(path))
 
     @classmethod
     def from_pem(cls, pem: bytes, source: str = "the key") -> Self:
@@ -44,9 +44,9 @@ class PublicKey:
         try:
             key = load_pem_public_key(pem)
         except (ValueError, UnsupportedAlgorithm) as fault:
-            raise _not_a_key(source, "public", str(fault)) from fault
+            raise not_a_key(source, "an Ed25519 public key", str(fault)) from fault
         if not isinstance(key, Ed25519PublicKey):
-            raise _not_a_key(source, "public", "it is a key of another algorithm")
+            raise not_a_key(source, "an Ed25519 public key", "it is a key of another algorithm")
         return cls(key.public_bytes_raw())
 
     @property
@@ -85,16 +85,17 @@ class SigningKey:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read a PKCS #8 PEM file. Raises SignatureError when it is none, or when others may read it."""
-        return cls._from_pem(_read(path, private=True), str(path))
+        return cls.from_pem(read_key(path, private=True), str(path))
 
     @classmethod
-    def _from_pem(cls, pem: bytes, source: str) -> Self:
+    def from_pem(cls, pem: bytes, source: str = "the key") -> Self:
+        """Read PEM text; `source` names it in messages. Raises SignatureError HF-SIG-004."""
         try:
             key = load_pem_private_key(pem, password=None)
         except (TypeError, ValueError, UnsupportedAlgorithm) as fault:
-            raise _not_a_key(source, "private", str(fault)) from fault
+            raise not_a_key(source, "an Ed25519 private key", str(fault)) from fault
         if not isinstance(key, Ed25519PrivateKey):
-            raise _not_a_key(source, "private", "it is a key of another algorithm")
+            raise not_a_key(source, "an Ed25519 private key", "it is a key of another algorithm")
         return cls(key.private_bytes_raw())
 
     @property
@@ -136,7 +137,7 @@ def open_now(path: Path) -> FileIO:
     return FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
 
 
-def _read(path: Path, *, private: bool = False) -> bytes:
+def read_key(path: Path, *, private: bool = False) -> bytes:
     """The bytes of a key file. Permissions are checked on the open file, so that it cannot be swapped between."""
     try:
         with open_now(path) as file:
@@ -144,7 +145,7 @@ def _read(path: Path, *, private: bool = False) -> bytes:
             if private and stat.S_IMODE(mode) & 0o077:
                 raise _exposed(path, mode)
             if not stat.S_ISREG(mode):
-                raise _not_a_key(str(path), "PEM", "it is not a regular file")
+                raise not_a_key(str(path), "a PEM key", "it is not a regular file")
             return file.read(MAX_KEY_BYTES)
     except OSError as fault:
         raise SignatureError(
@@ -164,9 +165,10 @@ def _exposed(path: Path, mode: int) -> SignatureError:
     )
 
 
-def _not_a_key(source: str, kind: str, cause: str) -> SignatureError:
+def not_a_key(source: str, wanted: str, cause: str) -> SignatureError:
+    """HF-SIG-004."""
     return SignatureError(
-        f"{source} is not an Ed25519 {kind} key",
+        f"{source} is not {wanted}",
         cause=cause.splitlines()[0] if cause else "it cannot be parsed",
         fix="give a PEM file; unencrypted PKCS #8 for a private key",
         code="HF-SIG-004",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,8 +59,11 @@ def manifest(paths: Iterable[Path], *, root: Path | None = None, workers: int | 
     return Manifest(tuple(FileDigest(name, *seen) for name, seen in zip(names, hashed, strict=True)))
 
 
-def file_digest(path: Path) -> tuple[str, int]:
-    """The digest of a file and the number of bytes that went into it, in one pass."""
+def file_digest(path: Path, told: Callable[[int], None] | None = None) -> tuple[str, int]:
+    """The digest of a file and the number of bytes that went into it, in one pass.
+
+    `told` hears of each piece, by its bytes. Raises SignatureError HF-SIG-010, also when the file changed meanwhile.
+    """
     seen, size = hashlib.sha256(), 0
     try:
         with open_now(path) as file:
@@ -71,9 +74,12 @@ def file_digest(path: Path) -> tuple[str, int]:
             while count := file.readinto(piece):
                 seen.update(piece[:count])
                 size += count
+                if told is not None:
+                    told(count)
+            after = os.fstat(file.fileno())
     except OSError as fault:
         raise _unreadable(path, fault.strerror or str(fault)) from fault
-    if size != before.st_size:
+    if size != before.st_size or (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise _unreadable(path, "it changed while it was read")
     return f"sha256:{seen.hexdigest()}", size
 
