@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import pickle
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +180,12 @@ def test_every_file_of_the_corpus_gives_the_same_facts(shared: Path) -> None:
     assert len(files) > 900
     apart = [path.name for path in files if len(set(map(repr, both(path.read_bytes(), 100_000)))) > 1]
     assert apart == []
+
+
+def test_a_pickle_of_few_instructions_loads_no_compiler() -> None:
+    script = (
+        "import pickle, sys; from holdfast.core.formats.pickle import read_facts;"
+        "assert read_facts(pickle.dumps(bytes(1 << 20))).unread == 0;"
+        "sys.exit(any(name in sys.modules for name in ('numba', 'numpy')))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

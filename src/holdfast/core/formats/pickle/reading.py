@@ -98,7 +98,9 @@ def _read_facts_of_one(
 ) -> tuple[Stream, int]:
     """As `read_one`: begun step by step, begun again in strides where it is long, and without where they fail."""
     before = (meter.opcodes, meter.nested, notes.enclosed_count())
-    for machine in (partial(Impatient, patience), _in_strides()):
+    # Strides are looked for only once patience is gone: loading numba takes longer than nearly every pickle.
+    for choose in (lambda: partial(Impatient, patience), _in_strides):
+        machine = choose()
         try:
             if machine is not None:
                 return _followed(machine(data, start, end, notes, meter))
