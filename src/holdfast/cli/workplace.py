@@ -14,11 +14,11 @@ import click
 if TYPE_CHECKING:
     from holdfast.core.settings import Settings
 
-FLAGS = ("config", "home", "database", "intel", "workers")
+FLAGS = ("config", "home", "database", "intel", "names", "workers")
 
 
 def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --config, --home, --database, --intel and --workers; the function is given them as `settings`."""
+    """Add --config, --home, --database, --intel, --names and --workers; the function is given them as `settings`."""
 
     @functools.wraps(function)
     def with_settings(*args: Any, **values: Any) -> Any:
@@ -28,6 +28,7 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     # The environment is read by Settings, so that a library user and the command line agree on it.
     for option in (
         click.option("--workers", type=int, envvar="", help="Audit processes. [default: the number of cores]"),
+        click.option("--names", type=Path, envvar="", help="Signed list of names. [default: the one inside]"),
         click.option("--intel", type=Path, envvar="", help="Intelligence snapshot. [default: the one inside]"),
         click.option("--database", envvar="", help="SQLAlchemy URL. [default: SQLite in the state folder]"),
         click.option("--home", type=Path, envvar="", help="State folder. [default: .holdfast beside the manifest]"),
@@ -105,6 +106,8 @@ def settings_in_force(settings: Settings, start: Path) -> list[Setting]:
         values["home"] = Setting("home", str(beside), "default: beside the manifest")
     if settings.intel is None:
         values["intel"] = Setting("intel", "the snapshot inside", "default")
+    if settings.names is None:
+        values["names"] = Setting("names", "the list inside", "default")
     if settings.database is None:
         values["database"] = Setting("database", f"SQLite in {values['home'].value}", "default")
     return list(values.values())

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     config: Path | None = Field(None, description="Manifest; default: the nearest holdfast.yaml upward.")
     database: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in the state folder.")
     intel: Path | None = Field(None, description="Intelligence snapshot; default: the one that ships inside.")
+    names: Path | None = Field(None, description="Signed list of names; default: the one that ships inside.")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Audit processes.")
     check_timeout_s: float = Field(600.0, gt=0, description="Wall time after which a check is killed.")
     worker_memory_mb: int = Field(8192, ge=256, description="Address space of an audit worker.")

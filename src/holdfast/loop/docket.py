@@ -5,7 +5,7 @@ Everything is read for many models at once: an advisory that hits a thousand of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from holdfast.core.domain.alert import CAMPAIGN_CHECK
@@ -22,13 +22,26 @@ Place = tuple[str, str]
 """A model and one of its versions."""
 
 
+Again = Callable[[Iterable[Recorded]], tuple[Recorded, ...]]
+"""Records as the list of names and the additions in force judge them (`scan/again.py`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A version to judge again: the subject, the judgement that stands, and what it is compared with."""
+    """A version to judge again: the subject, the judgement that stands, and what serves now with its records."""
 
     subject: Subject
     last: Judgement
-    baseline: Baseline | None
+    serving: tuple[str, tuple[Recorded, ...]] | None
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """What it is compared with, as it was recorded."""
+        return self.against(tuple)
+
+    def against(self, again: Again) -> Baseline | None:
+        """What it is compared with; None where nothing is in production."""
+        return None if self.serving is None else _baseline(self.serving[0], again(self.serving[1]))
 
 
 def cases(tx: Transaction, models: Iterable[str]) -> list[Case]:
@@ -42,7 +55,6 @@ def cases(tx: Transaction, models: Iterable[str]) -> list[Case]:
     serving = tx.models.deployed_many(names)
     seen = tx.observations.of_many(places | {(model, version) for model, version in serving.items()})
     attempts = tx.attempts.last_of({key for _, inputs in stands.values() for key in inputs.attempts})
-    baselines = {model: _baseline(version, seen[model, version]) for model, version in serving.items()}
     found = []
     for place in sorted(stands):
         if (model := known.get(place[0])) is not None:
@@ -50,7 +62,8 @@ def cases(tx: Transaction, models: Iterable[str]) -> list[Case]:
             failed = _failed(inputs, attempts)
             kinds = frozenset(inputs.kinds)
             subject = Subject(model, ModelVersion(*place, ""), kinds, _seen(seen[place], inputs), failed)
-            found.append(Case(subject, last, baselines.get(place[0])))
+            version = serving.get(place[0])
+            found.append(Case(subject, last, None if version is None else (version, newest(seen[place[0], version]))))
     return found
 
 
@@ -76,14 +89,14 @@ def policy_of(tx: Transaction, digest: str, cache: dict[str, Policy]) -> Policy 
     return cache[digest]
 
 
-def deployed_baseline(tx: Transaction, model: str) -> Baseline | None:
+def deployed_baseline(tx: Transaction, model: str, again: Again = tuple) -> Baseline | None:
     """The measurements of the version in production, if one is."""
     version = tx.models.deployed(model)
-    return None if version is None else _baseline(version, tx.observations.of(model, version))
+    return None if version is None else _baseline(version, again(newest(tx.observations.of(model, version))))
 
 
-def _baseline(version: str, history: Iterable[Recorded]) -> Baseline:
-    return Baseline.of(f"deployed {version}", version, newest(history))
+def _baseline(version: str, records: Iterable[Recorded]) -> Baseline:
+    return Baseline.of(f"deployed {version}", version, records)
 
 
 def inputs_of(subject: Subject) -> Inputs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from holdfast.core.domain import to_iso
+from holdfast.core.domain.claim import NAME
 from holdfast.core.domain.topics import ACCEPTANCE_ENDED, CLAIM_ENDED, EXPIRED
 from holdfast.core.store import Message, Transaction
 from holdfast.loop.reaction import reaction
@@ -36,6 +37,9 @@ def judge_again(turn: Turn, message: Message) -> None:
 def record_the_end(turn: Turn, message: Message) -> None:
     """The ledger learns that an effect has ended by itself; a model it stood on is judged again."""
     turn.tx.intend("claim.ended", message.body, about=message.body["claim"])
+    ended = turn.tx.claims.find(message.body["claim"]) if message.body["effect"] == NAME else None
+    if ended is not None:
+        turn.tx.intend("name.ended", {"policy": ended.cause.id, **ended.body}, about=ended.id)
     kind, _, name = message.body["target"].partition(":")
     if kind in ("model", "version", "client"):
         turn.rejudge([name.partition("@")[0].partition("/")[0]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from holdfast.audit.run import Audited
@@ -14,22 +14,26 @@ from holdfast.core.domain.verdict import Judgement
 from holdfast.core.policy import Baseline, Policy, Snapshot, Subject, judge, newest
 from holdfast.core.store import Inputs, Store, Transaction
 from holdfast.loop.docket import LIVE_CHECKS, deployed_baseline, inputs_of
+from holdfast.loop.names import Names, by_names, inside
 
 
 @dataclass(frozen=True)
 class Court:
-    """Judges audited models. `policies` gives the policy of a model by its name in the manifest."""
+    """Judges audited models. `policies` gives the policy of a model by its name in the manifest, `names` the list."""
 
     store: Store
     policies: Callable[[Audited], Policy]
     intel: Snapshot
+    names: Names = inside
 
     def judge(self, audited: Audited, *, as_of: datetime, baseline: Baseline | None = None) -> Judgement:
         """The verdict on one model at `as_of`, compared with `baseline` or else the deployed version. Kept for ever."""
         policy = self.policies(audited)
+        again = by_names(policy, as_of, self.names)
         with self.store.reading() as tx:
             subject = self._subject(tx, audited)
-            against = baseline or deployed_baseline(tx, audited.version.model)
+            subject = replace(subject, observations=again(subject.observations))
+            against = baseline or deployed_baseline(tx, audited.version.model, again)
         judgement = judge(subject, policy, as_of=as_of, intel=self.intel, baseline=against)
         self.store.run(lambda tx: keep(tx, judgement, policy, inputs_of(subject)))
         return judgement

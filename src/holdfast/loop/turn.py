@@ -13,6 +13,7 @@ from holdfast.core.domain import Judgement
 from holdfast.core.policy import Policy, Snapshot, judge
 from holdfast.core.store import Transaction
 from holdfast.loop.docket import Case, cases, inputs_of, policy_of
+from holdfast.loop.names import Names, by_names, inside
 from holdfast.loop.on_observation import Kept, keep_all
 
 if TYPE_CHECKING:
@@ -30,13 +31,15 @@ def _observing() -> Response:
 class Surroundings:
     """What outlives a turn. `intel` gives the snapshot in force, read in the turn's own transaction.
 
-    `response` gives what is configured to be done about alerts; without one the built-in playbooks observe.
+    `response` gives what is configured to be done about alerts; without one the built-in playbooks observe. `names`
+    gives the list of names in force.
     """
 
     home: Path
     intel: Callable[[Transaction], Snapshot]
     policies: dict[str, Policy] = field(default_factory=dict)
     response: Callable[[], Response] = _observing
+    names: Names = inside
 
 
 @dataclass
@@ -71,7 +74,9 @@ class Turn:
         policy = policy_of(self.tx, case.last.policy_digest, self.surroundings.policies)
         if policy is None:
             return None
-        judgement = judge(case.subject, policy, as_of=self.now, intel=self.intel, baseline=case.baseline)
+        again = by_names(policy, self.now, self.surroundings.names)
+        subject = replace(case.subject, observations=again(case.subject.observations))
+        judgement = judge(subject, policy, as_of=self.now, intel=self.intel, baseline=case.against(again))
         if _same(case.last, judgement):
             return None
         return Kept(judgement, policy, replace(inputs_of(case.subject), asked=False))

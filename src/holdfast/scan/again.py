@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from holdfast.core.domain import Fact, Measurement, Observation, Status
+from holdfast.core.domain import Fact, Measurement, Observation, Recorded, Status
 from holdfast.core.domain.addition import NameAddition
 from holdfast.scan.additions import relied, widened
 from holdfast.scan.allowlist import Allowlist
@@ -69,6 +69,17 @@ def judged_again(
     more, count = concluded(facts, widened(names or Allowlist.builtin(), wanted, at))
     others = [one for one in seen.measurements if one.name != COUNT]
     return replace(seen, facts=(*more, *facts), measurements=(*others, count))
+
+
+def records_again(
+    records: Iterable[Recorded], additions: Iterable[NameAddition], at: datetime, names: Allowlist | None = None
+) -> tuple[Recorded, ...]:
+    """`judged_again` for each record; what is kept in the store stays as it was."""
+    wanted = tuple(additions)
+    return tuple(
+        replace(one, observation=judged_again(one.observation, wanted, at, names)) if one.check == CHECK else one
+        for one in records
+    )
 
 
 def _count(number: int) -> str:

@@ -16,6 +16,9 @@ from holdfast.core.domain.severity import Scale
 ALLOW = "allow"
 """The effect by which a person, and only a person, keeps automatic effects from a target."""
 
+NAME = "name"
+"""The effect of a policy that adds a name to the list of those that a pickle may use."""
+
 PERSON = "person"
 
 
@@ -54,7 +57,7 @@ class Claim:
 
     `target` is `kind:id`: package:<purl or name>, model:<name>, version:<model>@<digest>, client:<model>/<client>,
     technique:<id>, import:<name>. `effect` is a word that the reader of the target knows: advisory, deny, allow,
-    retest, watch, throttle, coarsen, step-up, shadow, block, quarantine, freeze.
+    retest, watch, throttle, coarsen, step-up, shadow, block, quarantine, freeze, name.
     """
 
     cause: Cause

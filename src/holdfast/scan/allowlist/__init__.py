@@ -19,6 +19,7 @@ from holdfast.core.domain.addition import NameAddition
 from holdfast.scan.allowlist.header import Header, altered, unreadable
 from holdfast.scan.allowlist.pinned import VERSION
 
+MODES: Final = frozenset("chnvdr")
 MAX_BYTES: Final = 8_000_000
 NAMES: Final = Path(__file__).with_name("names.json")
 
@@ -76,6 +77,8 @@ class Allowlist:
         nested = set()
         for module, table in data["names"].items():
             for mode, names in table.items():
+                if mode not in MODES:
+                    raise ValueError(f"mode {mode[:20]!r}")
                 for name in names.split():
                     modes[f"{module}.{name}"] = mode
                     if mode == "d":
