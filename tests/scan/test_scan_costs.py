@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,3 +49,70 @@ def cost(tmp_path: Path) -> Callable[[bytes], FileReport]:
 )
 def test_text_that_a_pattern_could_begin_in_everywhere(cost, text):
     cost(text)
+
+
+def zipped(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("__", "."), content)
+    return file.getvalue()
+
+
+LISTS = b"[" + b"[]," * 4_000_000 + b"0]"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        zipped(config__json=b'{"a":' + LISTS + b"}", metadata__json=b"{}"),
+        zipped(schema__json=b'{"__class__":"a","x":' + LISTS + b"}"),
+        b'{"nbformat":4,"cells":' + LISTS + b"}",
+        struct.pack("<Q", len(LISTS) + 6) + b'{"a":' + LISTS + b"}",
+    ],
+    ids=["keras", "skops", "notebook", "safetensors"],
+)
+def test_json_of_more_values_than_there_is_room_for(cost, data):
+    report = cost(data)
+    assert (report.verdict, {hit.rule.id for hit in report.hits}) == ("unknown", {"budget"})
+
+
+def test_shapes_whose_product_has_many_digits(cost):
+    header = b'{"a":{"dtype":"F32","shape":[' + b"18446744073709551615," * 200_000 + b'1],"data_offsets":[0,4]}}'
+    assert cost(struct.pack("<Q", len(header)) + header).verdict == "unknown"
+    header = b"{'descr':'<f8','fortran_order':False,'shape':(" + b"9999999999," * 90_000 + b")}"
+    assert cost(b"\x93NUMPY\2\0" + struct.pack("<I", len(header)) + header).verdict == "unknown"
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        b"[" * 200_000,
+        b"{a: " * 100_000,
+        b"[]," * 400_000,
+        b"{" + b"<<: {a: b}, " * 60_000 + b"}",
+        b"1" + b":59" * 200_000,
+    ],
+)
+def test_yaml_made_to_parse_slowly(cost, yaml):
+    assert cost(b"flavors:\n  a: " + yaml + b"\n").verdict == "unknown"
+
+
+def test_yaml_within_yaml_is_quoted_once(cost):
+    report = cost(b"flavors:\n  " + b"{code: " * 60 + b"[" + b"1," * 20_000 + b"1]" + b"}" * 60 + b"\n")
+    assert all(len(str(fact.value)) < 200 for fact in report.facts)
+
+
+def gguf_template(text: str) -> bytes:
+    key, value = b"tokenizer.chat_template", text.encode()
+    return (
+        b"GGUF" + struct.pack("<IQQ", 3, 0, 1)
+        + struct.pack("<Q", len(key)) + key + struct.pack("<IQ", 8, len(value)) + value
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["{{ x['a'" + "+'a'" * 30_000 + "] }}", "{{a}}" * 200_000, "{{a" + "[b]" * 200_000 + "}}"]
+)
+def test_templates_of_many_parts(cost, text):
+    cost(gguf_template(text))

@@ -19,11 +19,12 @@ MAX_DEPTH: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one file may cost: instructions, bytes unpacked, members looked into."""
+    """What one file may cost: instructions, bytes unpacked, members looked into, letters of templates parsed."""
 
     opcodes: int = 16_000_000
     unpacked_bytes: int = 1 << 30
     members: int = 100_000
+    template_letters: int = 128 << 10
 
 
 @dataclass(slots=True)
@@ -83,6 +84,7 @@ class Inspector:
         self.meter = Meter(limits.opcodes, limits.opcodes)
         self.unpacked_bytes = limits.unpacked_bytes
         self.members = limits.members
+        self.template_letters = limits.template_letters
 
     def inspect(self, window: Window, depth: int = 0, *, kind: str | None = None) -> Seen:
         """What the bytes are and hold. Never raises on hostile bytes."""
@@ -105,6 +107,12 @@ class Inspector:
     def unpacked(self, size: int) -> None:
         """Spend bytes of the unpacking budget."""
         self.unpacked_bytes -= size
+
+    def parse_template(self, letters: int) -> None:
+        """Spend letters of templates, each of which takes microseconds. Raises Fault when there are none left."""
+        self.template_letters -= letters
+        if self.template_letters < 0:
+            raise Fault("budget", f"a template of {letters:,} letters, or many of them", 0)
 
     def enter(self, count: int = 1) -> None:
         """Spend members. Raises Fault when there are none left."""

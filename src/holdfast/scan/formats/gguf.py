@@ -75,6 +75,7 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
         if name == "general.alignment":
             alignment = _alignment(value, place)
         elif name.startswith("tokenizer.chat_template") and isinstance(value, str):
+            inspector.parse_template(len(value))
             read_template(value, seen, offset=place, member=name[:200])
     described = [_tensor(cursor, inspector) for _ in range(tensors)]
     seen.parsed = cursor.at

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.containers_zip import escapes
+from holdfast.core.formats.jsontext import excerpt, parse
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.formats.templates import read_template
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_JSON: Final = 64 << 20
-MAX_VALUES: Final = 2_000_000
 MAX_SHARDS: Final = 10_000
 _TEMPLATE_KEYS: Final = frozenset(("chat_template", "template"))
 _CODE_KEYS: Final = frozenset(("auto_map", "custom_pipelines"))
@@ -29,19 +28,15 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     text = window.read(0, len(window)).decode("utf-8", "replace")
     seen.parsed = len(window)
     read_signs(text, seen)
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as fault:
-        seen.add("malformed", f"no JSON: {str(fault)[:100]}", 0)
-        return
+    document = parse(text)
     for key, value in _pairs(document):
         inspector.enter()
         if key in _TEMPLATE_KEYS:
-            _templates(value, seen)
+            _templates(value, inspector, seen)
         elif key == "weight_map":
             _shards(value, seen)
         elif key in _CODE_KEYS and value:
-            seen.add("remote-code", f"{key}: {json.dumps(value)[:120]}")
+            seen.add("remote-code", f"{key}: {excerpt(value, 120)}")
 
 
 def _shards(value: Any, seen: Seen) -> None:
@@ -54,18 +49,17 @@ def _shards(value: Any, seen: Seen) -> None:
         seen.add("path-escape" if outside else "model-part", name[:1000])
 
 
-def _templates(value: Any, seen: Seen) -> None:
+def _templates(value: Any, inspector: Inspector, seen: Seen) -> None:
     if isinstance(value, str):
+        inspector.parse_template(len(value))
         read_template(value, seen, member="chat_template")
 
 
 def _pairs(document: Any) -> Iterator[tuple[str, Any]]:
     """Every key with its value, at any depth, without recursion."""
     waiting = [document]
-    count = 0
-    while waiting and count < MAX_VALUES:
+    while waiting:
         value = waiting.pop()
-        count += 1
         if isinstance(value, dict):
             yield from value.items()
             waiting.extend(value.values())

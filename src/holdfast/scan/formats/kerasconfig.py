@@ -6,12 +6,13 @@ only the class, which Keras looks up among its own and the caller's.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final
 
+from holdfast.core.formats.buffers import Fault
 from holdfast.core.formats.containers_zip import escapes
+from holdfast.core.formats.jsontext import parse
 from holdfast.scan.allowlist.layers import CODE, MODULES, layers
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Seen
@@ -36,9 +37,9 @@ def read_config_text(text: str, seen: Seen, *, offset: int | None = None, member
         seen.add("budget", "a configuration of more than 256 MB", offset, member)
         return
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as fault:
-        seen.add("malformed", f"no JSON: {str(fault)[:100]}", offset, member)
+        document = parse(text)
+    except Fault as fault:
+        seen.add(fault.kind, fault.why, offset, member)
         return
     read_signs(text, seen, member=member)
     read_config(document, seen, offset=offset, member=member)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from holdfast.core.formats.buffers import Window
+from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import escapes
+from holdfast.core.formats.jsontext import excerpt
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_BYTES: Final = 4 << 20
 MAX_PARTS: Final = 100
+MAX_TOKENS: Final = 100_000
+"""Names, values and marks of the YAML; each costs about ten microseconds."""
 _PATHS: Final = frozenset(
     (
         *("artifact_path", "model_path", "data", "code", "env", "conda", "virtualenv", "pickled_model", "python_model"),
@@ -43,9 +46,9 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     document = _yaml(text, seen)
     for key, value in _pairs(document, inspector):
         if key == "loader_module" and value != "mlflow" and not str(value).startswith("mlflow."):
-            seen.add("loader-module", str(value)[:200])
+            seen.add("loader-module", excerpt(value, 200))
         elif key == "code" and value:
-            seen.add("remote-code", f"code: {str(value)[:120]}")
+            seen.add("remote-code", f"code: {excerpt(value, 120)}")
         if key in _PATHS and isinstance(value, str) and (escapes(value) or value.startswith("~")):
             seen.add("path-escape", value[:200])
     if isinstance(document, dict):
@@ -66,11 +69,14 @@ def _yaml(text: str, seen: Seen) -> Any:
     """Plain YAML without aliases, which could unfold without end, and without tags."""
     import yaml
 
+    from holdfast.core.formats.yamltext import survey
+
     try:
-        if any(isinstance(token, yaml.AliasToken | yaml.AnchorToken) for token in yaml.scan(text, yaml.CSafeLoader)):
-            seen.add("expansion", "aliases in an MLmodel", 0)
-            return None
+        survey(text, MAX_TOKENS)
         return yaml.load(text, yaml.CSafeLoader)
+    except Fault as fault:
+        seen.add(fault.kind, fault.why, 0)
+        return None
     except (yaml.YAMLError, RecursionError, ValueError) as fault:
         seen.add("malformed", f"no plain YAML: {str(fault).splitlines()[0][:100]}", 0)
         return None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.jsontext import parse
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -18,9 +18,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     if len(window) > MAX_BYTES:
         raise Fault("budget", f"a notebook of {len(window):,} bytes", 0)
     try:
-        document = json.loads(window.read(0, len(window)))
-        cells = document["cells"]
-    except (ValueError, RecursionError, KeyError, TypeError) as fault:
+        cells = parse(window.read(0, len(window)).decode("utf-8", "replace"))["cells"]
+    except (KeyError, TypeError) as fault:
         raise Fault("malformed", f"no notebook: {str(fault)[:100]}", 0) from None
     seen.parsed = len(window)
     for number, cell in enumerate(cells if isinstance(cells, list) else ()):

@@ -6,12 +6,12 @@ Source: torch.export's archive layout (`archive_format`, `models/*.json`, `data/
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import STORED, ZipEntry, member_bytes
+from holdfast.core.formats.jsontext import parse
 from holdfast.scan.formats.archives import open_zip, read_member
 from holdfast.scan.formats.torch import opens_alone
 from holdfast.scan.inspect import Inspector, Seen
@@ -48,8 +48,8 @@ def _is_json(name: str) -> bool:
 def _document(inspector: Inspector, window: Window, entry: ZipEntry) -> Any:
     try:
         content = member_bytes(window, entry, min(MAX_JSON, inspector.unpacked_bytes))
-        return json.loads(content.read(0, min(len(content), MAX_JSON)))
-    except (Fault, ValueError, RecursionError):
+        return parse(content.read(0, min(len(content), MAX_JSON)).decode("utf-8", "replace"))
+    except Fault:
         return None  # reading the member on its own says why
 
 

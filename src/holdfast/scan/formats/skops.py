@@ -6,12 +6,12 @@ or function of their own are stated as calls.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import ZipArchive, member_bytes
+from holdfast.core.formats.jsontext import parse
 from holdfast.scan.formats.archives import open_zip, read_member
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -40,11 +40,8 @@ def _schema(window: Window, archive: ZipArchive) -> Any:
     entry = next((entry for entry in archive.entries if entry.name == "schema.json"), None)
     if entry is None:
         raise Fault("malformed", "a skops archive without a schema", 0)
-    try:
-        content = member_bytes(window, entry, MAX_SCHEMA)
-        return json.loads(content.read(0, len(content)))
-    except (ValueError, RecursionError) as fault:
-        raise Fault("malformed", f"the schema is no JSON: {str(fault)[:100]}", 0) from None
+    content = member_bytes(window, entry, MAX_SCHEMA)
+    return parse(content.read(0, len(content)).decode("utf-8", "replace"))
 
 
 def _nodes(document: Any, inspector: Inspector) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,8 @@ from typing import Final
 
 from holdfast.scan.inspect import Seen
 
-MAX_TEMPLATE: Final = 1 << 20
+MAX_TEMPLATE: Final = 128 << 10
+"""Letters; parsing takes five microseconds for each, and those of models have at most some ten thousand."""
 MAX_NODES: Final = 100_000
 _SPECIAL: Final = re.compile(r"_|mro$|func_|gi_|cr_|ag_|tb_|f_|im_", re.ASCII)
 _REACHING: Final = frozenset(
@@ -77,20 +78,21 @@ def _walk(tree: object) -> Iterator[object]:
 
 
 def _key(key: object) -> Iterator[str]:
-    """`x['__class__']` is an attribute too; a key put together from pieces is looked at piece by piece."""
+    """`x['__class__']` is an attribute too; a key put together from pieces is looked at piece by piece, once each."""
     from jinja2 import nodes
 
-    for node in _walk(key):
-        if isinstance(node, nodes.Const) and isinstance(node.value, str) and _leads_out(node.value):
-            yield node.value
-        elif isinstance(node, nodes.Concat | nodes.Add) and any(_has_underscores(part) for part in _walk(node)):
-            yield "a name put together"
-
-
-def _has_underscores(node: object) -> bool:
-    from jinja2 import nodes
-
-    return isinstance(node, nodes.Const) and isinstance(node.value, str) and "__" in node.value
+    waiting = [(key, False)]
+    while waiting:
+        node, joined = waiting.pop()
+        if not isinstance(node, nodes.Node):
+            continue
+        joined = joined or isinstance(node, nodes.Concat | nodes.Add)
+        waiting.extend((child, joined) for child in node.iter_child_nodes())
+        if isinstance(node, nodes.Const) and isinstance(node.value, str):
+            if _leads_out(node.value):
+                yield node.value
+            if joined and "__" in node.value:
+                yield "a name put together"
 
 
 def _names_attribute(node: object) -> bool:

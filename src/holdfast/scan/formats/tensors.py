@@ -6,11 +6,12 @@ Sources: numpy.lib.format (versions 1.0 to 3.0); the safetensors format descript
 from __future__ import annotations
 
 import ast
-import json
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.jsontext import parse
 from holdfast.core.formats.pickle import read_facts
 from holdfast.core.formats.sniff import MAX_HEADER
 from holdfast.scan.formats.pickles import moved
@@ -18,6 +19,9 @@ from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
 MAX_NPY_HEADER: Final = 1 << 20
+MAX_DIMENSIONS: Final = 64
+MOST_BYTES: Final = 1 << 63
+"""More than any file has."""
 _TYPE: Final = re.compile(r"[<>|=]?([biufcSUVOMm?])(\d*)(\[\w{1,20}\])?", re.ASCII)
 _SIZES: Final = {"b": 1, "?": 1, "M": 8, "m": 8}
 _BITS: Final = {
@@ -44,8 +48,7 @@ def read_npy(inspector: Inspector, window: Window, seen: Seen, depth: int) -> No
     if size is None:
         _read_objects(inspector, window, seen, start)
         return
-    for count in _shape(header.get("shape")):
-        size *= count
+    size *= _elements(_shape(header.get("shape")))
     left = len(window) - start
     if size > left:
         raise Fault("truncated", f"an array of {size:,} bytes where {left:,} are left", start)
@@ -70,6 +73,16 @@ def _shape(shape: object) -> tuple[int, ...]:
     return shape
 
 
+def _elements(shape: Sequence[int]) -> int:
+    """The product, as far as a file could hold it: numbers of many digits multiply slowly."""
+    if len(shape) > MAX_DIMENSIONS:
+        raise Fault("malformed", f"a shape of {len(shape):,} dimensions", 8)
+    product = 1
+    for count in shape:
+        product = min(product * min(count, MOST_BYTES), MOST_BYTES)
+    return product
+
+
 def _item_bytes(kind: object) -> int | None:
     """Bytes of one element; None for Python objects. Structured types are the sum of their fields."""
     if isinstance(kind, str):
@@ -86,9 +99,7 @@ def _item_bytes(kind: object) -> int | None:
         size = _item_bytes(item[1])
         if size is None:
             return None
-        for count in _shape(item[2]) if len(item) > 2 else ():
-            size *= count
-        total += size
+        total += size * (_elements(_shape(item[2])) if len(item) > 2 else 1)
     return total
 
 
@@ -122,9 +133,9 @@ def read_safetensors(inspector: Inspector, window: Window, seen: Seen, depth: in
 
 def _header(raw: bytes, seen: Seen) -> dict[str, Any]:
     try:
-        header = json.loads(raw.decode("utf-8"), object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as fault:
-        raise Fault("malformed", f"the header is no JSON: {fault}", 8) from None
+        header = parse(raw.decode("utf-8"), _distinct)
+    except UnicodeDecodeError:
+        raise Fault("malformed", "the header is not UTF-8", 8) from None
     if not isinstance(header, dict):
         raise Fault("malformed", "the header is no object", 8)
     notes = header.pop("__metadata__", {})
@@ -147,8 +158,5 @@ def _tensor(name: str, entry: Any) -> tuple[int, int, str, int]:
     match entry:
         case {"dtype": str() as kind, "shape": list() as shape, "data_offsets": [int() as begin, int() as end]}:
             if kind in _BITS and all(type(count) is int and count >= 0 for count in shape) and 0 <= begin <= end:
-                bits = _BITS[kind]
-                for count in shape:
-                    bits *= count
-                return begin, end, name, -(-bits // 8)
+                return begin, end, name, -(-_BITS[kind] * _elements(shape) // 8)
     raise Fault("malformed", f"tensor {name[:80]!r} is not described as the format asks", 8)
