@@ -1,8 +1,8 @@
 """HDF5 as far as model files use it: groups, links, attributes with text, and what datasets say of their bytes.
 
 Source: HDF5 File Format Specification 3.0 (superblocks 0 to 3; object headers 1 and 2; messages 0x01 to 0x16; version 1
-B-trees, symbol table nodes, local and global heaps). Array bytes are never read. Newer group storage (fractal heaps)
-is refused rather than followed.
+B-trees, symbol table nodes, local and global heaps). Array bytes are never read. Newer storage of many links, many
+attributes and chunks is read by `hdf5_heaps`, `hdf5_trees`, `hdf5_chunks`; what objects share is refused.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from holdfast.core.formats.buffers import Fault, Window
+from holdfast.core.formats.hdf5_chunks import chunks
+from holdfast.core.formats.hdf5_heaps import Heap
+from holdfast.core.formats.hdf5_source import UNDEFINED, Source
+from holdfast.core.formats.hdf5_trees import records
 
-UNDEFINED: Final = (1 << 64) - 1
 MAX_OBJECTS: Final = 1_000_000
 MAX_PIECES: Final = 10_000
-MAX_STEPS: Final = 5_000_000
 MAX_TEXT: Final = 64 << 20
 _SIGNATURE: Final = b"\x89HDF\r\n\x1a\n"
 _LINK_INFO: Final = 2
@@ -35,12 +37,13 @@ class Message:
 
 @dataclass(slots=True)
 class Dataset:
-    """What a dataset declares. `elements` is None where it has no shape; `stored` are the bytes it has in the file."""
+    """What a dataset declares. `stored` are the bytes it has in the file, `largest` the shape that it may grow to."""
 
     offset: int
     elements: int = 1
     itemsize: int = 0
     stored: int = 0
+    largest: tuple[int, ...] = ()
     filters: list[int] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
@@ -64,7 +67,8 @@ def read_hdf5(window: Window, found: Hdf5) -> None:
 class _Reader:
     def __init__(self, window: Window, found: Hdf5) -> None:
         self.window, self.found = window, found
-        self.steps = 0
+        self.source = Source(window, found.structures)
+        self.take, self.step = self.source.take, self.source.step
         self.pending: list[int] = []
         self.known: set[int] = set()
 
@@ -79,20 +83,6 @@ class _Reader:
                 raise Fault("budget", f"more than {MAX_OBJECTS:,} structures", at)
             self._object(at)
 
-    def take(self, at: int, size: int) -> bytes:
-        """Bytes of a structure, which are thereby accounted for."""
-        self.step(at)
-        if at < 0 or at + size > len(self.window):
-            raise Fault("truncated", f"{size:,} bytes at {at:,} reach outside of the file", min(at, len(self.window)))
-        self.found.structures.append((at, at + size))
-        return self.window.read(at, size)
-
-    def step(self, at: int) -> None:
-        """Spend one step of the budget."""
-        self.steps += 1
-        if self.steps > MAX_STEPS:
-            raise Fault("budget", "too many structures", at)
-
     def _superblock(self) -> int:
         head = self.take(0, 16)
         if head[:8] != _SIGNATURE:
@@ -103,7 +93,8 @@ class _Reader:
             sizes, (base, _, end, _, _, root) = head[13:15], struct.unpack_from("<6Q", raw)
         elif version in (2, 3):
             raw = self.take(0, 48)
-            sizes, (base, _, end, root) = raw[9:11], struct.unpack_from("<4Q", raw, 12)
+            sizes, (base, extension, end, root) = raw[9:11], struct.unpack_from("<4Q", raw, 12)
+            self.pending += [extension] if extension != UNDEFINED else []
         else:
             raise Fault("unsupported", f"superblock version {version}", 8)
         if sizes != b"\x08\x08" or base:
@@ -116,7 +107,8 @@ class _Reader:
     def _object(self, at: int) -> None:
         messages = list(self._messages(at))
         dataset = Dataset(at)
-        for message in messages:
+        # Where chunks lie can depend on the shape, wherever that is told.
+        for message in sorted(messages, key=lambda message: message.kind == _LAYOUT):
             self._message(message, dataset)
         if any(message.kind == _LAYOUT for message in messages):
             self.found.datasets.append(dataset)
@@ -128,7 +120,7 @@ class _Reader:
         at = body.start - self.window.start
         match message.kind:
             case 1:
-                dataset.elements = _elements(body)
+                dataset.elements, dataset.largest = _elements(body), _largest(body)
             case 3:
                 dataset.itemsize = int.from_bytes(body.read(4, 4), "little")
             case 6:
@@ -274,11 +266,33 @@ class _Reader:
         self.found.links.append(({1: "soft", 64: "external"}.get(kind, "user-defined"), target.strip("\0"), at))
 
     def _dense(self, kind: int, body: Window) -> None:
-        """Links or attributes in a fractal heap, which large groups of the new kind have."""
+        """Many links or attributes: message bodies in a fractal heap, named by the records of one or two B-trees."""
         flags = body.read(1, 1)[0]
         pos = 2 + ((8 if kind == _LINK_INFO else 2) if flags & 1 else 0)
-        if int.from_bytes(body.part(pos, 8).read(0, 8), "little") != UNDEFINED:
-            raise Fault("unsupported", "links or attributes in a fractal heap", body.start - self.window.start)
+        heap_at, *trees = struct.unpack(
+            f"<{3 if flags & 2 else 2}Q", body.part(pos, 24 if flags & 2 else 16).read(0, 24)
+        )
+        if heap_at == UNDEFINED:
+            return
+        heap, known = Heap(self.source, heap_at), set[bytes]()
+        if heap_at in self.known:
+            raise Fault("malformed", "a heap of two objects", heap_at)
+        self.known.add(heap_at)
+        by_name, by_order = ((5, 4), (6, 8)) if kind == _LINK_INFO else ((8, 0), (9, 0))
+        for tree, (record, start) in zip(trees, (by_name, by_order), strict=False):
+            for raw in records(self.source, tree, (record,)) if tree != UNDEFINED else ():
+                key = raw[start : start + heap.id_size]
+                if kind != _LINK_INFO and raw[heap.id_size] & 2:
+                    raise Fault("unsupported", "an attribute that is shared between objects", tree)
+                if key not in known:
+                    known.add(key)
+                    self._kept(kind, heap.object(key))
+
+    def _kept(self, kind: int, body: Window) -> None:
+        if kind == _LINK_INFO:
+            self._link(body, body.start - self.window.start)
+        else:
+            self._attribute(body)
 
     # -- datasets
 
@@ -302,6 +316,11 @@ class _Reader:
             for _ in self._leaves(int.from_bytes(body.part(3, 8).read(0, 8), "little"), 1, 8 + 8 * rank):
                 pass
             dataset.stored = sum(end - start for start, end in self.found.arrays[before:])
+        elif version == 4 and kind == 2:
+            for at, size in chunks(self.source, body, dataset.largest):
+                self.step(at)
+                self._stored(at, size)
+                dataset.stored += 0 if at == UNDEFINED else size
         elif version == 4 and kind == 3:
             dataset.outside.append("virtual")
             self.found.links.append(("virtual dataset", "", body.start - self.window.start))
@@ -383,6 +402,13 @@ def _elements(body: Window) -> int:
     for pos in range(start, start + 8 * rank, 8):
         count *= int.from_bytes(body.part(pos, 8).read(0, 8), "little")
     return count
+
+
+def _largest(body: Window) -> tuple[int, ...]:
+    """The lengths that a dataspace may grow to, which are those it has where it says none."""
+    version, rank, flags = body.part(0, 3).read(0, 3)
+    start = (8 if version == 1 else 4) + (8 * rank if flags & 1 else 0)
+    return struct.unpack(f"<{rank}Q", body.part(start, 8 * rank).read(0, 8 * rank))
 
 
 def _filters(body: Window) -> Iterator[int]:
