@@ -32,11 +32,17 @@ def read_lock(path: Path) -> Lock:
 
 def parse_lock(text: str) -> Lock:
     """Read the text of a lock file, whichever tool wrote it."""
+    lock = parse_table(text)
+    return _requirements(text) if lock is None else lock
+
+
+def parse_table(text: str) -> Lock | None:
+    """Read a lock that says by its own form that it is one; None where it could only be lines of pip's."""
     for read in (_toml, _pipfile, read_explicit, read_conda):
         lock = read(text)
         if lock is not None:
             return lock
-    return _requirements(text)
+    return None
 
 
 def _read(path: Path) -> str:

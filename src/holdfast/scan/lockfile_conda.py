@@ -15,6 +15,7 @@ import yaml
 from holdfast.scan.packages import Line, Lock, Package, pinned
 
 MAX_YAML: Final = 8_000_000
+CONDA: Final = "conda"
 NO_NAME: Final = "(an entry without a name)"
 _TOP: Final = re.compile(r"^(dependencies|package):[ \t]*(?:#.*)?$", re.MULTILINE)
 _EXPLICIT: Final = re.compile(r"^@EXPLICIT[ \t]*$", re.MULTILINE)
@@ -60,7 +61,7 @@ def read_explicit(text: str) -> Lock | None:
             continue
         found = _of_address(stripped)
         if found is None:
-            loose.append(Line(number, stripped[:200]))
+            loose.append(Line(number, stripped[:200], CONDA))
         else:
             packages.append(found)
     return Lock.of(packages, loose)
@@ -99,7 +100,7 @@ def _of_lock_row(row: Any) -> Package | Line:
     """A package of conda-lock; its build stands in its address."""
     values = {key: _text(row, key) for key in ("name", "version", "manager", "url")}
     if not values["name"] or not values["version"]:
-        return Line(0, values["name"][:200] or NO_NAME)
+        return Line(0, values["name"][:200] or NO_NAME, "pypi" if values["manager"] == "pip" else CONDA)
     if values["manager"] == "pip":
         return Package(values["name"], values["version"])
     built = _of_address(values["url"])
@@ -120,11 +121,11 @@ def _of_dependency(row: Any) -> Iterator[Package | Line]:
     found = _EXACT.fullmatch(row.strip()) if isinstance(row, str) else None
     package = None if found is None else _package(found[1], found[2] or found[3], found[4] or "")
     # Not str(row): aliases of aliases unfold without end when they are written out.
-    yield _plain(row, package) if isinstance(row, str) else Line(0, NO_NAME)
+    yield _plain(row, package, CONDA) if isinstance(row, str) else Line(0, NO_NAME)
 
 
-def _plain(text: str, found: Package | None) -> Package | Line:
-    return found or Line(0, text.strip()[:200])
+def _plain(text: str, found: Package | None, kind: str = "pypi") -> Package | Line:
+    return found or Line(0, text.strip()[:200], kind)
 
 
 def _of_address(address: str) -> Package | None:
@@ -136,4 +137,4 @@ def _of_address(address: str) -> Package | None:
 def _package(name: str, version: str, build: str) -> Package:
     if _OF_PYTHON.search(build):
         return Package(_SAME.get(name.lower(), name), version, build=build)
-    return Package(name, version, "conda", build)
+    return Package(name, version, CONDA, build)

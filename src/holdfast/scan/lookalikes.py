@@ -5,31 +5,37 @@ A short list of our own, of what models are built with. A near name is a reason 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
+from urllib.parse import quote
 
 from packaging.utils import canonicalize_name
+
+from holdfast.scan.packages import Lock
 
 MIN_LETTERS: Final = 5
 """Shorter names have honest neighbours everywhere."""
 MAX_LETTERS: Final = 60
 
 _KNOWN_NAMES: Final = """
-    accelerate aiohttp anthropic bentoml boto3 botocore catboost category-encoders certifi cloudpickle cryptography
-    dask datasets diffusers django evaluate fastapi fickling flask gradio gunicorn huggingface-hub imbalanced-learn
-    ipython jinja2 joblib jupyter keras kubernetes langchain lightgbm llama-index matplotlib mlflow networkx nltk
-    numba numpy onnx onnxruntime openai opencv-python optbinning optuna pandas peft pillow plotly polars protobuf
-    psycopg2 pyarrow pydantic pyspark pytest python-dateutil pytorch-lightning pyyaml requests safetensors
-    scikit-learn scipy seaborn selenium sentence-transformers sentencepiece setuptools shap skl2onnx skops sqlalchemy
-    statsmodels streamlit tensorboard tensorflow tokenizers torch torchaudio torchvision tornado tqdm transformers
-    uvicorn urllib3 virtualenv wandb xgboost
+    accelerate aiohttp anthropic beautifulsoup4 bentoml bitsandbytes boto3 botocore catboost category-encoders certifi
+    chromadb cloudpickle colorama cryptography dask datasets diffusers django evaluate fastapi fickling flask gensim
+    gradio gunicorn huggingface-hub imbalanced-learn ipython jinja2 joblib jupyter keras kubernetes langchain lightgbm
+    litellm llama-index matplotlib mlflow networkx nltk numba numpy onnx onnxruntime openai opencv-python openpyxl
+    optbinning optuna pandas paramiko peft pillow plotly polars protobuf psutil psycopg2 pyarrow pycryptodome pydantic
+    pyspark pytest python-dateutil pytorch-lightning pyyaml requests safetensors scikit-image scikit-learn scipy seaborn
+    selenium sentence-transformers sentencepiece setuptools shap skl2onnx skops sqlalchemy statsmodels streamlit
+    tensorboard tensorflow termcolor tiktoken tokenizers torch torchaudio torchvision tornado tqdm transformers
+    typing-extensions ultralytics uvicorn urllib3 virtualenv wandb websockets xformers xgboost
 """
 KNOWN: Final = frozenset(_KNOWN_NAMES.split())
 _HONEST_NAMES: Final = """
+    gensio gwebsockets network wand websocketd willow xtermcolor
     boto cupy cuml dataset datashape keras2onnx panda panel pandera pillow-simd
-    polar polaris psycopg psycopg3 scapy shape shapely skope tensorboardx unicorn
+    polar polaris psutils psycopg psycopg3 pycryptodomex scapy shape shapely skope tensorboardx unicorn websocket
 """
 _HONEST: Final = frozenset(_HONEST_NAMES.split())
 """Neighbours of the known ones that are, or may be, packages of their own; where in doubt we stay silent."""
@@ -48,18 +54,40 @@ _CONFUSIONS: Final = {
     "yaml": "pyyaml",
 }
 """What people type for something else, by the name of its module or by habit."""
-_DECORATIONS: Final = ("python-", "python3-", "py-", "lib", "official-", "real-")
-_ENDINGS: Final = ("-python", "-python3", "-py", "-official", "-real", "-fixed", "-secure")
+_HABITS: Final = {"pytorch": "torch", "sklearn": "scikit-learn"}
+"""Of those, what is typed so often that a slip in it looks like the well-known one too."""
+_DECORATIONS: Final = ("python-", "python3-", "py-", "lib", "official-", "real-", "new-", "os-", "sys-")
+_ENDINGS: Final = (
+    *("-python", "-python3", "-py", "-official", "-real", "-fixed", "-secure"),
+    *("-new", "-patched", "-req", "-update", "-updated"),
+)
+_FOREIGN: Final = str.maketrans("авекмнорстухіјѕԁɡιοανρτυκ", "abekmhopctyxijsdgioavptuk")
+"""Letters of other alphabets that are drawn like ours."""
 _ALIKE: Final = str.maketrans({"0": "o", "1": "l", "5": "s", "i": "l"})
 _KEYS: Final = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """`known` is the name it looks like; `way` is confusion, drawn-alike, joined, decorated, keyboard or one-letter."""
+    """`known` is the name it looks like.
+
+    `way` is confusion, foreign-letter, drawn-alike, joined, decorated, keyboard or one-letter.
+    """
 
     known: str
     way: str
+
+
+def near_names(lock: Lock) -> Iterator[tuple[str, str, Likeness]]:
+    """Package URL, name and likeness of whatever a lock names on PyPI that looks like a well-known package."""
+    for package in lock.packages:
+        near = likeness(package.name) if package.kind == "pypi" else None
+        if near is not None:
+            yield package.purl, package.name, near
+    for line in lock.unpinned:
+        near = likeness(line.name) if line.kind == "pypi" else None
+        if near is not None:
+            yield f"pkg:pypi/{quote(canonicalize_name(line.name), safe='._-')}", line.name, near
 
 
 def likeness(name: str) -> Likeness | None:
@@ -67,9 +95,20 @@ def likeness(name: str) -> Likeness | None:
     own = canonicalize_name(name)
     if own in KNOWN or own in _HONEST or len(own) > MAX_LETTERS:
         return None
+    if not own.isascii():
+        return _foreign(own)
     if own in _CONFUSIONS:
         return Likeness(_CONFUSIONS[own], "confusion")
     return _drawn(own) or _decorated(own) or _slip(own)
+
+
+def _foreign(own: str) -> Likeness | None:
+    """Accents dropped and letters of other alphabets replaced by those they are drawn like."""
+    plain = unicodedata.normalize("NFKD", own).translate(_FOREIGN).encode("ascii", "ignore").decode()
+    if plain in KNOWN:
+        return Likeness(plain, "foreign-letter")
+    near = likeness(plain)
+    return None if near is None else Likeness(near.known, "foreign-letter")
 
 
 def _drawn(own: str) -> Likeness | None:
@@ -104,10 +143,17 @@ def _decorated(own: str) -> Likeness | None:
 
 def _slip(own: str) -> Likeness | None:
     """One letter more, less, other, or two swapped, behind the first letter or at it."""
-    for known in sorted(KNOWN):
-        if len(known) >= MIN_LETTERS and abs(len(known) - len(own)) <= 1 and _one_slip(own, known):
-            return Likeness(known, "keyboard" if _neighbours(own, known) else "one-letter")
+    for typed, known in _slippery():
+        if abs(len(typed) - len(own)) <= 1 and _one_slip(own, typed):
+            return Likeness(known, "keyboard" if _neighbours(own, typed) else "one-letter")
     return None
+
+
+@cache
+def _slippery() -> tuple[tuple[str, str], ...]:
+    """What is typed and what is meant, of names long enough that a slip tells something."""
+    meant = {**dict(zip(KNOWN, KNOWN, strict=True)), **_HABITS}
+    return tuple(sorted(item for item in meant.items() if len(item[0]) >= MIN_LETTERS))
 
 
 def _one_slip(a: str, b: str) -> bool:

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 _PIN = re.compile(
     r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:[;\\#].*)?$"
 )
+_NAME = re.compile(r"\w[\w.-]{0,199}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,14 @@ class Line:
 
     number: int
     text: str
+    kind: str = field(default="pypi", compare=False)
+    """Whose names it uses, as far as the file says: pypi or conda."""
+
+    @property
+    def name(self) -> str:
+        """The word it begins with; empty where that is no name."""
+        found = _NAME.match(self.text)
+        return "" if found is None else found[0].rstrip(".-")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ EXECUTION: Final = "AML.T0011.000"
 """ATLAS: User Execution, Unsafe AI Artifacts."""
 SUPPLY: Final = "AML.T0010.003"
 """ATLAS: AI Supply Chain Compromise, Model."""
+SOFTWARE: Final = "AML.T0010.001"
+"""ATLAS: AI Supply Chain Compromise, AI Software."""
 DENIAL: Final = "AML.T0029"
 """ATLAS: Denial of AI Service."""
 
@@ -238,6 +240,8 @@ RULES: Final[tuple[Rule, ...]] = (
     Rule("script-operator", "script-operator", BLOCKED, "opens files from its compiled code", EXECUTION),
     Rule("download-run", "download-run", BLOCKED, "builds an image that runs what it downloads", SUPPLY),
     Rule("unpinned", "unpinned", REVIEW, "asks for whatever version is newest", SUPPLY),
+    Rule("lookalike", "lookalike", REVIEW, "names a package that looks like a well-known one", SOFTWARE),
+    Rule("foreign-name", "foreign-name", BLOCKED, "names a package in letters that no index allows", SOFTWARE),
 )
 """Every rule. The order is that of the documentation, not of importance."""
 

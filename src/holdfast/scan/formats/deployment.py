@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from holdfast.scan.formats.locks import read_names
 from holdfast.scan.inspect import Seen
+from holdfast.scan.packages import Line
 
 MAX_LINES: Final = 100_000
 MAX_REQUIREMENT: Final = 2_000
@@ -30,7 +32,7 @@ _CREDENTIAL: Final = re.compile(
 _MAX_PREFIX: Final = 40
 _SPECIFIED: Final = re.compile(r"[=<>~!]=|[<>]")
 _REQUIREMENT: Final = re.compile(
-    r"[A-Za-z0-9][\w.-]* ?(?:\[[\w, .-]*\])? ?(?:@ ?\S+|(?:(?:[=<>~!]=|===|[<>]) ?[\w.*+!-]+(?: ?, ?| ?))*)(?:;[^#]*)?"
+    r"\w[\w.-]* ?(?:\[[\w, .-]*\])? ?(?:@ ?\S+|(?:(?:[=<>~!]=|===|[<>]) ?[\w.*+!-]+(?: ?, ?| ?))*)(?:;[^#]*)?"
 )
 _HASH: Final = re.compile(r" --hash[= ](?=\S)")
 _OPTION: Final = re.compile(r"^(?:-[rcefi]|--[a-z-]+)(?:[ =]\S.*)?$")
@@ -48,6 +50,7 @@ def read_deployment(text: str, seen: Seen) -> None:
     elif _is_requirements(lines):
         for line in lines:
             _requirement(line, seen)
+        read_names((Line(0, line).name for line in lines if not _OPTION.match(line)), seen)
 
 
 def _lines(text: str) -> list[str]:
@@ -101,7 +104,7 @@ def _is_requirements(lines: list[str]) -> bool:
 
 
 def _is_requirement(line: str) -> bool:
-    """One requirement, with hashes behind it."""
+    """One requirement, with hashes behind it; its name may be one that no index can have."""
     requirement, *hashes = _HASH.split(line)
     return _REQUIREMENT.fullmatch(requirement) is not None and not any(" " in value for value in hashes)
 

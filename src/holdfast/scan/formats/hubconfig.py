@@ -9,7 +9,8 @@ from typing import Any, Final
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.containers_zip import escapes
 from holdfast.core.formats.jsontext import excerpt, parse
-from holdfast.scan.formats.signs import read_signs
+from holdfast.scan.formats.locks import read_lock_table
+from holdfast.scan.formats.signs import MAX_TEXT, read_signs
 from holdfast.scan.formats.templates import read_template
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -29,6 +30,7 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     seen.parsed = len(window)
     read_signs(text, seen)
     document = parse(text)
+    read_lock_table(text[:MAX_TEXT], seen)
     for key, value in _pairs(document):
         inspector.enter()
         if key in _TEMPLATE_KEYS:
