@@ -15,6 +15,7 @@ from holdfast.core.domain.addition import NameAddition
 from holdfast.scan.additions import relied, widened
 from holdfast.scan.allowlist import Allowlist
 from holdfast.scan.allowlist.pinned import VERSION
+from holdfast.scan.report import FileReport
 from holdfast.scan.rules import judge, verdict_of
 
 CHECK: Final = "scan.artifact"
@@ -41,14 +42,19 @@ def concluded(facts: Iterable[Fact], names: Allowlist) -> tuple[tuple[Fact, ...]
     said = (
         Fact(VERDICT, str(verdict), detail=detail),
         Fact(NAMES, names.version, detail=f"of {names.header.dated.isoformat()}"),
-        *(Fact(ADDITION, one.name, detail=told(one)) for one in rests),
+        *map(_said, rests),
     )
     return said, Measurement(COUNT, len(rests), "names")
 
 
-def told(one: NameAddition) -> str:
-    """An addition's mode, end, and who made it why."""
-    return f"mode {one.mode} until {one.until.isoformat()}, {one.who}: {one.reason}"
+def additions_of(report: FileReport) -> tuple[Fact, ...]:
+    """The additions that a file's verdict rests on, as facts."""
+    return () if report.names is None else tuple(map(_said, relied(report.facts, report.names)))
+
+
+def _said(one: NameAddition) -> Fact:
+    told = f"mode {one.mode} until {one.until.isoformat()}, {one.who}: {one.reason}"
+    return Fact(ADDITION, one.name, detail=told)
 
 
 def judged_again(

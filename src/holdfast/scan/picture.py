@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Final
 
+from holdfast.core.domain import Fact
 from holdfast.core.report.escape import html
 from holdfast.core.report.page import page, state
 from holdfast.core.report.words import counted, size
+from holdfast.scan.again import additions_of
 from holdfast.scan.pages import rule_page
 from holdfast.scan.report import Coverage, FileReport
 from holdfast.scan.rules import RULES, Hit, Rule, ScanVerdict
@@ -41,7 +43,7 @@ padding:.4rem .6rem}.files td{border:0;padding:.1rem 0}.files .count{text-align:
 def picture(reports: Sequence[FileReport]) -> str:
     """The page. Colour repeats what a word or a number says and never says it alone."""
     worst = ScanVerdict.worst(report.verdict for report in reports)
-    noted = [report for report in reports if report.hits]
+    noted = [report for report in reports if report.hits or additions_of(report)]
     lines = [
         f"<h1>Scan: {state(worst)}</h1>",
         f"<p>{html(_totals(reports))}</p>",
@@ -113,7 +115,15 @@ def _file(report: FileReport) -> Iterable[str]:
     yield f'<p class="soft">{html(report.format)}, {size(report.bytes)}{html(digest)}</p>'
     for rule, hits in groupby(_by_rule(report.hits), key=lambda hit: hit.rule):
         yield from _finding(rule, list(hits))
+    yield from _additions(additions_of(report))
     yield "</section>"
+
+
+def _additions(facts: Sequence[Fact]) -> Iterable[str]:
+    if facts:
+        yield '<div class="finding is-review"><h4>judged with names that the site added</h4><ul>'
+        yield from (f"<li><code>{html(fact.value, 400)}</code> ({html(fact.detail, 400)})</li>" for fact in facts)
+        yield "</ul></div>"
 
 
 def _by_rule(hits: Iterable[Hit]) -> list[Hit]:

@@ -24,7 +24,9 @@ def read(report: Any) -> ElementTree.Element:
 
 def outcomes(root: ElementTree.Element) -> dict[str, str]:
     return {
-        f"{case.get('classname')}/{case.get('name')}": next((child.tag for child in case), "passed")
+        f"{case.get('classname')}/{case.get('name')}": next(
+            (child.tag for child in case if child.tag != "system-out"), "passed"
+        )
         for case in root.iter("testcase")
     }
 
@@ -41,6 +43,12 @@ def test_a_gate_has_a_case_per_check_and_per_rule(samples: Any) -> None:
         "credit-default.rules/isolation": "skipped",
         "credit-default.rules/ratchet": "passed",
     }
+
+
+def test_what_is_to_be_known_of_a_passed_rule_stands_beside_it(samples: Any) -> None:
+    notes = {case.get("name"): case.findtext("system-out") for case in read(samples.gate()).iter("testcase")}
+    assert "passed: " in (notes["ratchet"] or "")
+    assert notes["works"] is None
 
 
 def test_a_failure_says_why_and_what_to_do(samples: Any) -> None:

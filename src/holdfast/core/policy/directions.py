@@ -36,6 +36,7 @@ KNOWN: Final[dict[str, Worse]] = {
     "data.contract.broken_share": "higher",
     "data.missing_share": "higher",
     "data.drift.max_psi": "higher",
+    "scan.additions": "higher",
     "deps.lookalikes": "higher",
     "reports.critical": "higher",
     "reports.high": "higher",

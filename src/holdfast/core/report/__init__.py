@@ -7,6 +7,7 @@ from holdfast.core.report.documents import (
     FileRow,
     GateReport,
     ModelReport,
+    NamesUsed,
     Report,
     ScanReport,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "FileRow",
     "GateReport",
     "ModelReport",
+    "NamesUsed",
     "Report",
     "ScanReport",
     "render",

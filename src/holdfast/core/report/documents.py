@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import PurePath
+from typing import Final
 
 from holdfast.core.domain import (
     Attempt,
@@ -20,6 +21,9 @@ from holdfast.core.domain import (
     Technique,
     Verdict,
 )
+
+ADDED: Final = "scan.addition"
+"""The fact that names a site's addition which a verdict rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +163,32 @@ class FileRow:
     coverage: Mapping[str, int]
     facts: tuple[Fact, ...] = ()
 
+    @property
+    def added(self) -> tuple[Fact, ...]:
+        """The names that a site added and that the verdict rests on."""
+        return tuple(fact for fact in self.facts if fact.kind == ADDED)
+
+    @property
+    def noted(self) -> bool:
+        """Whether there is a word to say of the file: it is not clean, or by a site's additions alone."""
+        return self.verdict != "clean" or bool(self.added)
+
+
+@dataclass(frozen=True, slots=True)
+class NamesUsed:
+    """The list of names that files were judged by: its version, its day, and the names a site has added to it."""
+
+    version: str
+    dated: date
+    added: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class ScanReport:
-    """What files contain."""
+    """What files contain, and by which list that was judged."""
 
     files: tuple[FileRow, ...]
+    names: NamesUsed | None = None
 
     def exit_code(self, *, fail_on_review: bool = False) -> int:
         """1 where a file is blocked, else 3 where one is unknown, else 0."""

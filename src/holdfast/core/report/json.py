@@ -14,6 +14,7 @@ from holdfast.core.report.documents import (
     FileRow,
     GateReport,
     ModelReport,
+    NamesUsed,
     Report,
 )
 
@@ -39,7 +40,12 @@ def as_document(report: Report) -> dict[str, JSONValue]:
             **({"accepted": [_accepted(item) for item in report.accepted]} if report.accepted else {}),
             "models": _models(report),
         }
-    return {"schema_version": SCHEMA_VERSION, "files": [_file(row) for row in report.files]}
+    names = {} if report.names is None else {"names": _names(report.names)}
+    return {"schema_version": SCHEMA_VERSION, **names, "files": [_file(row) for row in report.files]}
+
+
+def _names(used: NamesUsed) -> JSONValue:
+    return {"version": used.version, "dated": used.dated.isoformat(), "added": list(used.added)}
 
 
 def _models(report: AuditReport | GateReport) -> list[JSONValue]:

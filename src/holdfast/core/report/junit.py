@@ -65,7 +65,7 @@ def _rule(item: ModelReport, rule: str, report: GateReport) -> _Case:
     reasons = [reason for reason in item.of_rule(rule) if reason.verdict is not Verdict.PASSED]
     group = f"{item.model}.rules"
     if not reasons:
-        return _Case(group, rule)
+        return _Case(group, rule, text="\n".join(_lines(item.of_rule(rule))))
     worst = Verdict.worst(reason.verdict for reason in reasons)
     decisive = [reason for reason in reasons if reason.verdict is worst]
     if worst is Verdict.FAILED:
@@ -102,7 +102,8 @@ def _found(item: ModelReport) -> list[_Case]:
 
 def _file(row: FileRow) -> _Case:
     outcome = {"clean": None, "blocked": "failure", "review": "skipped"}.get(row.verdict, "error")
-    lines = "\n".join(visible(f"{fact.kind}: {fact.value}", 300) for fact in row.facts[:50])
+    told = row.facts if outcome is not None else row.added
+    lines = "\n".join(visible(f"{fact.kind}: {fact.value}", 300) for fact in told[:50])
     message = "" if outcome is None else f"{row.verdict} ({row.format})"
     return _Case("holdfast.scan", row.path, (row.inspect_ms + row.hash_ms) / 1000, outcome, message, lines)
 
@@ -113,11 +114,19 @@ def _suite(root: ElementTree.Element, name: str, cases: list[_Case]) -> None:
         attributes = {"classname": visible(case.group), "name": visible(case.name), "time": f"{case.seconds:.3f}"}
         element = ElementTree.SubElement(suite, "testcase", attributes)
         if case.outcome is None:
+            _beside(element, case.text)
             continue
         inner = ElementTree.SubElement(element, case.outcome, {"message": visible(case.message)})
         if case.outcome != "skipped":
             inner.set("type", "failed" if case.outcome == "failure" else "unknown")
         inner.text = "\n".join(visible(line) for line in case.text.splitlines())
+
+
+def _beside(element: ElementTree.Element, text: str) -> None:
+    """What is to be known of a case that passed."""
+    if text:
+        said = ElementTree.SubElement(element, "system-out")
+        said.text = "\n".join(visible(line) for line in text.splitlines())
 
 
 def _counts(cases: list[_Case]) -> dict[str, str]:

@@ -116,8 +116,10 @@ def _bar(value: float, unit: str) -> str:
 def _scan(report: ScanReport) -> Iterable[str]:
     yield "## Holdfast scan"
     yield ""
-    noted = [row for row in report.files if row.verdict != "clean"]
-    yield f"{len(report.files):,} files, {len(noted):,} of them not clean."
+    noted = [row for row in report.files if row.noted]
+    unclean = sum(row.verdict != "clean" for row in noted)
+    by_additions = f", {len(noted) - unclean:,} clean by additions" if len(noted) > unclean else ""
+    yield f"{len(report.files):,} files, {unclean:,} of them not clean{by_additions}."
     yield ""
     rows = [
         (

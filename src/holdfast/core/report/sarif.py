@@ -31,6 +31,7 @@ _SCAN_RULES: Final = {
     "blocked": (Severity.CRITICAL, "The file can run code or hides something when it is loaded."),
     "unknown": (Severity.MEDIUM, "The file could not be read to its end, so nothing is known about the rest."),
     "review": (Severity.LOW, "The file holds something unusual that a person should look at."),
+    "clean": (Severity.INFO, "The file is clean by names that the site added to the list, and by nothing else."),
 }
 
 
@@ -92,7 +93,7 @@ def _verb(report: Report) -> str:
 
 def _results(report: Report) -> Iterable[_Result]:
     if isinstance(report, ScanReport):
-        yield from (_of_file(row) for row in report.files if row.verdict != "clean")
+        yield from (_of_file(row) for row in report.files if row.noted)
         return
     accepted = accepted_by_finding(report) if isinstance(report, GateReport) else {}
     for item in report.models:
@@ -154,7 +155,7 @@ def _of_file(row: FileRow) -> _Result:
     severity, meaning = _SCAN_RULES.get(row.verdict, _SCAN_RULES["unknown"])
     facts = "; ".join(_fact(row, index) for index in range(min(len(row.facts), 8)))
     return _Result(
-        f"scan.{row.verdict}",
+        f"scan.{'added' if row.verdict == 'clean' else row.verdict}",
         severity,
         f"{row.path} ({row.format}): {facts or meaning}",
         digest(["scan", row.path, row.verdict]),

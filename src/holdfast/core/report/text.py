@@ -149,12 +149,15 @@ def _gate_line(report: GateReport, page: Page) -> str:
 
 
 def _scan(report: ScanReport, page: Page) -> Iterable[str]:
-    noted = [row for row in report.files if row.verdict != "clean"]
+    noted = [row for row in report.files if row.noted]
     for row in noted:
         yield f"{page.paint(row.verdict)}  {visible(row.path)}  ({visible(row.format)}, {size(row.bytes)})"
         yield from (f"  {line}" for line in _facts(row))
     if noted:
         yield ""
+    if report.names is not None and report.names.added:
+        used = report.names
+        yield f"judged by the list {short(used.version)} of {used.dated}, with {counted(len(used.added), 'name')} added"
     yield _scan_line(report.files)
 
 
