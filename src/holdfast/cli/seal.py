@@ -195,8 +195,10 @@ def show(
     output: str | None,
 ) -> None:
     """Show the seal of DATA, a seal file, or a signature (.sig). The data itself is not looked at."""
+    from holdfast.seal.place import home_of
+
     if seal_files.is_signature(data):
-        seal_files.show_signature(terminal, data, keys, settings, Output.of(forms, output))
+        seal_files.show_signature(terminal, data, keys, home_of(settings), Output.of(forms, output))
         return
     from holdfast.cli.seal_text import signed_text
     from holdfast.seal.files import is_seal, load, seal_of

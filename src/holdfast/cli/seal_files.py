@@ -10,10 +10,9 @@ import click
 from holdfast.cli.output import Form, Output, as_json, output_options
 from holdfast.cli.terminal import Terminal
 from holdfast.cli.verb import verb
-from holdfast.cli.workplace import settings_options
+from holdfast.cli.workplace import Later, later_options
 
 if TYPE_CHECKING:
-    from holdfast.core.settings import Settings
     from holdfast.core.sign import AnyKey, AnySigningKey, SignedSet
     from holdfast.seal.checking import Checked
     from holdfast.seal.signing import SignedFiles
@@ -48,7 +47,7 @@ SHOWN = 20
 @click.option("--links", is_flag=True, help="Follow links to files inside of PATH; otherwise a link is an error.")
 @click.option("--replace", is_flag=True, help="Write over a signature that is there.")
 @click.option("--dry-run", is_flag=True, help="Hash and say what would be signed, but write and record nothing.")
-@settings_options
+@later_options
 @output_options("text", "json")
 @click.pass_obj
 def sign(
@@ -57,7 +56,7 @@ def sign(
     paths: tuple[Path, ...],
     key: Path | None,
     save: Path | None,
-    settings: Settings,
+    later: Later,
     forms: tuple[Form, ...],
     output: str | None,
     **asked: Any,
@@ -68,7 +67,6 @@ def sign(
     """
     from holdfast.cli.filesline import FilesLine
     from holdfast.core.errors import UsageError
-    from holdfast.seal.place import home_of
     from holdfast.seal.signatures import signed_files_view
     from holdfast.seal.signing import sign as over
 
@@ -80,11 +78,11 @@ def sign(
             code="HF-USE-003",
         )
     placed = Output.of(forms, output)
-    signing = _signing_key(key, settings)
+    signing = _signing_key(key, later)
     with FilesLine(terminal) as line:
         made = [over(path, signing, save=save, told=line, **asked) for path in paths]
     if not asked["dry_run"]:
-        _record(home_of(settings), settings, made)
+        _record(later, made)
     placed.write(
         lambda form: (
             "\n".join(_signed_text(one) for one in made)
@@ -109,7 +107,7 @@ def sign(
 @click.option("--signature", type=FILE, help="The signature's file. [default: PATH.sig]")
 @click.option("--key", "keys", type=FILE, multiple=True, help="A public key you trust; repeatable. [default: own]")
 @click.option("--allow-extra", is_flag=True, help="Accept files that nobody signed; they are named all the same.")
-@settings_options
+@later_options
 @output_options("text", "json")
 @click.pass_obj
 def check(
@@ -119,7 +117,7 @@ def check(
     signature: Path | None,
     keys: tuple[Path, ...],
     allow_extra: bool,
-    settings: Settings,
+    later: Later,
     forms: tuple[Form, ...],
     output: str | None,
 ) -> int:
@@ -135,7 +133,11 @@ def check(
     placed = Output.of(forms, output)
     with FilesLine(terminal) as line:
         found = hold(
-            path, signature or signature_of(path), _trusted(keys, settings), allow_extra=allow_extra, told=line
+            path,
+            signature or signature_of(path),
+            _trusted(keys, None if keys else later.home),
+            allow_extra=allow_extra,
+            told=line,
         )
     placed.write(
         lambda form: (
@@ -151,12 +153,12 @@ def is_signature(path: Path) -> bool:
     return path.suffix == ".sig" and path.is_file()
 
 
-def show_signature(terminal: Terminal, path: Path, keys: tuple[Path, ...], settings: Settings, placed: Output) -> None:
+def show_signature(terminal: Terminal, path: Path, keys: tuple[Path, ...], home: Path | None, placed: Output) -> None:
     """Write what a signature says, and who made it. The files themselves are not looked at."""
     from holdfast.seal.checking import read_signature
     from holdfast.seal.signatures import signature_view
 
-    signed = read_signature(path, _trusted(keys, settings))
+    signed = read_signature(path, _trusted(keys, home))
     view = {"schema_version": 1, **signature_view(signed)}
     placed.write(lambda form: signature_text(signed) if form.format == "text" else as_json(view), terminal)
 
@@ -205,36 +207,35 @@ def _signed_text(made: SignedFiles) -> str:
     return f"{visible(made.signed.name, 200)} signed: {words}\n  {made.path}  by {signer}"
 
 
-def _signing_key(path: Path | None, settings: Settings) -> AnySigningKey:
+def _signing_key(path: Path | None, later: Later) -> AnySigningKey:
     from holdfast.core.sign import load_signing_key, own_key
 
     if path is not None:
         return load_signing_key(path)
     from holdfast.app import state_folder
 
-    return own_key(state_folder(settings))
+    return own_key(state_folder(later.settings))
 
 
-def _trusted(paths: tuple[Path, ...], settings: Settings) -> tuple[AnyKey, ...]:
+def _trusted(paths: tuple[Path, ...], home: Path | None) -> tuple[AnyKey, ...]:
     """The keys named, else those of the installation around, if there is one."""
     from holdfast.core.sign import load_key, trusted_keys
-    from holdfast.seal.place import home_of
 
     if paths:
         return tuple(load_key(path) for path in paths)
-    home = home_of(settings)
     return () if home is None else trusted_keys(home)
 
 
-def _record(home: Path | None, settings: Settings, made: list[SignedFiles]) -> None:
+def _record(later: Later, made: list[SignedFiles]) -> None:
     """A ledger entry for each signature, where there is an installation; a key alone is enough to sign without one."""
+    home = later.home
     if home is None:
         return
     from holdfast.core.ledger import Ledger
     from holdfast.core.sign import own_key
     from holdfast.core.store import Store
 
-    with Store.open(settings.database, home) as store:
+    with Store.open(later.settings.database, home) as store:
         with store.transaction() as tx:
             for one in made:
                 signer = None if one.signed.signer is None else one.signed.signer.key_id

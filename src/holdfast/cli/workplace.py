@@ -25,6 +25,44 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
         flags = {name: values.pop(name) for name in FLAGS}
         return function(*args, settings=read_settings(flags), **values)
 
+    return _with_flags(with_settings)
+
+
+@dataclass(frozen=True)
+class Later:
+    """Settings that are read when they are first needed: that alone takes longer than many a command."""
+
+    flags: dict[str, Any]
+
+    @functools.cached_property
+    def settings(self) -> Settings:
+        return read_settings(self.flags)
+
+    @property
+    def home(self) -> Path | None:
+        """The state folder as set, else beside the manifest in force; None where there is neither."""
+        from holdfast.core.places import find_manifest
+
+        named = any(self.flags.values()) or {"HOLDFAST_HOME", "HOLDFAST_CONFIG"} & os.environ.keys()
+        if not named and find_manifest(Path.cwd()) is None:
+            return None
+        from holdfast.seal.place import home_of
+
+        return home_of(self.settings)
+
+
+def later_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `settings_options`; the function is given a `Later` as `later`."""
+
+    @functools.wraps(function)
+    def with_later(*args: Any, **values: Any) -> Any:
+        flags = {name: values.pop(name) for name in FLAGS}
+        return function(*args, later=Later(flags), **values)
+
+    return _with_flags(with_later)
+
+
+def _with_flags(function: Callable[..., Any]) -> Callable[..., Any]:
     # The environment is read by Settings, so that a library user and the command line agree on it.
     for option in (
         click.option("--workers", type=int, envvar="", help="Audit processes. [default: the number of cores]"),
@@ -34,8 +72,8 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--home", type=Path, envvar="", help="State folder. [default: .holdfast beside the manifest]"),
         click.option("--config", type=Path, envvar="", help="Manifest. [default: the nearest holdfast.yaml upward]"),
     ):
-        with_settings = option(with_settings)
-    return with_settings
+        function = option(function)
+    return function
 
 
 def depth_option(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,9 +9,9 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from holdfast.core.domain.depth import Depth
+from holdfast.core.places import MANIFEST_NAME, STATE_NAME, find_manifest
 
-MANIFEST_NAME = "holdfast.yaml"
-STATE_NAME = ".holdfast"
+__all__ = ["MANIFEST_NAME", "STATE_NAME", "Settings", "find_manifest"]
 
 
 class Settings(BaseSettings):
@@ -29,11 +29,3 @@ class Settings(BaseSettings):
     worker_memory_mb: int = Field(8192, ge=256, description="Address space of an audit worker.")
     depth: Depth | None = Field(None, description="quick or full; default: what the manifest says of each model.")
     plugins: tuple[str, ...] = Field((), description="Distributions whose plug-ins may run.")
-
-
-def find_manifest(start: Path) -> Path | None:
-    """The nearest holdfast.yaml in `start` or above it."""
-    for folder in (start.resolve(), *start.resolve().parents):
-        if (folder / MANIFEST_NAME).is_file():
-            return folder / MANIFEST_NAME
-    return None

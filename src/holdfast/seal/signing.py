@@ -10,7 +10,7 @@ from typing import Final
 
 from holdfast.core.domain import system_clock
 from holdfast.core.errors import DataError, UsageError
-from holdfast.core.settings import STATE_NAME
+from holdfast.core.places import STATE_NAME
 from holdfast.core.sign import AnySigningKey, EllipticSigningKey, FileSet, Rules, SetForm, SignedSet, hash_set, sign_set
 from holdfast.core.sign.fileset import GIT_PATHS, Told, refuse_outside
 from holdfast.seal.whole import write_whole

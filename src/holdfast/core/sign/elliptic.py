@@ -52,6 +52,10 @@ class EllipticKey:
         """`sha256:` and the hint: a name for people and for look-ups, never a proof."""
         return f"sha256:{self.hint}"
 
+    def pem(self) -> bytes:
+        """The key as PEM text, in one spelling."""
+        return self.text
+
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Whether `signature` (DER) is this key's over `message`."""
         key = load_pem_public_key(self.text)
