@@ -11,8 +11,7 @@ import pytest
 from holdfast.cli.main import run
 from holdfast.core.sign import SigningKey
 from holdfast.scan.allowlist import Allowlist
-from holdfast.scan.allowlist.generate import as_bytes
-from holdfast.scan.allowlist.header import sealed
+from holdfast.scan.allowlist.header import as_bytes, sealed
 from holdfast.scan.allowlist.signed import sign_list
 
 OURS = b"\x80\x02cacme.models\nScorer\n)\x81."

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import re
 import textwrap
 from datetime import date
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +17,7 @@ from holdfast.scan.allowlist import NAMES, Allowlist, Standing
 from holdfast.scan.allowlist.generate import build, entries, write
 from holdfast.scan.allowlist.header import sealed, version_of
 from holdfast.scan.allowlist.index import Index
+from holdfast.scan.allowlist.pins import PINS, pins, read_pins
 from holdfast.scan.allowlist.sources import Distribution, Source
 from holdfast.scan.allowlist.tools import purpose
 from holdfast.scan.allowlist.unneeded import UNNEEDED
@@ -131,14 +131,21 @@ def test_the_version_is_the_digest_of_all_that_the_list_holds_and_pinned():
 
 def test_the_pins_are_the_libraries_that_were_read():
     """From these files anybody can fetch the same wheels and write the same list."""
-    folder = Path(allowlist.__file__).with_name("generations")
-    line = re.compile(r"([a-z0-9-]+)==(\S+) --hash=sha256:[0-9a-f]{64}")
-    pinned = [
-        [line.fullmatch(text).groups() for text in path.read_text("utf-8").splitlines() if not text.startswith("#")]
-        for path in sorted(folder.glob("*.txt"), reverse=True)
+    pinned = [sorted(read_pins(path.read_text("utf-8"))) for path in sorted(PINS.glob("*.txt"))]
+    read = [
+        sorted((one.name, one.version) for one in generation) for generation in Allowlist.builtin().header.generations
     ]
-    read = [[(one.name, one.version) for one in generation] for generation in Allowlist.builtin().header.generations]
-    assert [sorted(generation) for generation in pinned] == read
+    assert sorted(pinned) == sorted(read), "write them: python -m holdfast.scan.allowlist.pins FOLDER..."
+
+
+def test_pins_are_of_the_bytes_of_wheels(tmp_path):
+    wheel = tmp_path / "scikit_learn-1.9.1-cp311-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    text = pins([wheel])
+    assert text == f"scikit-learn==1.9.1 --hash=sha256:{hashlib.sha256(b'wheel').hexdigest()}\n"
+    assert read_pins("# why\n" + text) == [("scikit-learn", "1.9.1")]
+    with pytest.raises(ValueError, match="no pin"):
+        read_pins("scikit-learn==1.9.1\n")
 
 
 DAY = date(2026, 1, 2)

@@ -15,8 +15,7 @@ from holdfast.core.errors import FormatError, HoldfastError, SignatureError
 from holdfast.core.sign import SigningKey, dsse_sign
 from holdfast.scan import ScanVerdict, scan
 from holdfast.scan.allowlist import Allowlist
-from holdfast.scan.allowlist.generate import as_bytes
-from holdfast.scan.allowlist.header import sealed
+from holdfast.scan.allowlist.header import as_bytes, sealed
 from holdfast.scan.allowlist.signed import PAYLOAD_TYPE, read_signed, sign_list
 
 KEY, OTHER = SigningKey.generate(), SigningKey.generate()

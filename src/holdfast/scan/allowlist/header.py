@@ -6,6 +6,7 @@ code for the one inside (`pinned.py`), and by a signature for any other (`signed
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -83,6 +84,11 @@ def sealed(document: Mapping[str, Any], dated: date) -> dict[str, JSONValue]:
     dated_only = {**document, "header": {**document["header"], "dated": dated.isoformat()}}
     header = {"version": version_of(dated_only), **dated_only["header"]}
     return {**document, "header": header}
+
+
+def as_bytes(document: Mapping[str, Any]) -> bytes:
+    """A list as it is written: the same list is always the same bytes."""
+    return json.dumps(document, indent=0, ensure_ascii=True).encode() + b"\n"
 
 
 def altered(why: str) -> FormatError:
