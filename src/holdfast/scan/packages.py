@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from packaging.utils import canonicalize_name
-
 _PIN = re.compile(
     r"^([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[[^\]]*\])?\s*===?\s*([A-Za-z0-9][A-Za-z0-9.!+_-]*)\s*(?:[;\\#].*)?$"
 )
@@ -28,6 +26,9 @@ class Package:
     @property
     def purl(self) -> str:
         """Package URL (purl-spec, types pypi and conda)."""
+        # Loads slowly, and everything that scans text loads this module.
+        from packaging.utils import canonicalize_name
+
         name = canonicalize_name(self.name) if self.kind == "pypi" else self.name.lower()
         return f"pkg:{self.kind}/{quote(name, safe='._-')}@{quote(self.version, safe='!+._-~')}"
 

@@ -17,10 +17,11 @@ _TABLE: Final = re.compile(r"^\[\[packages?\]\]|^(?:dependencies|package):|^@EXP
 
 def read_lock_table(text: str, seen: Seen) -> None:
     """State the odd names of a lock of uv, poetry, pylock, Pipfile or conda; nothing for other text."""
-    from holdfast.scan.lockfile import parse_table
-
     if _TABLE.search(text) is None:
         return
+    # Only here: what parses locks takes longer to load than a large model takes to inspect.
+    from holdfast.scan.lockfile import parse_table
+
     lock = parse_table(text)
     if lock is not None:
         read_names(_names(lock), seen)
