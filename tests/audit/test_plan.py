@@ -11,7 +11,7 @@ import pytest
 from holdfast.audit import plan as plan_module
 from holdfast.audit.interface import CHECKS
 from holdfast.audit.plan import applies, plan
-from holdfast.audit.target import EndpointParts, OriginParts, Parts
+from holdfast.audit.target import EndpointParts, OriginParts, Parts, SignatureParts
 from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.model import Harm, Model, Task
 from holdfast.core.domain.severity import Tier
@@ -63,7 +63,7 @@ def test_a_quick_audit_leaves_out_what_takes_long_and_changes_no_key() -> None:
 @pytest.mark.parametrize(
     ("role", "checks"),
     [
-        ("artifact", {"scan.artifact", "training.attestation", *RUNS_THE_MODEL}),
+        ("artifact", {"scan.artifact", "scan.signature", "training.attestation", *RUNS_THE_MODEL}),
         ("train", READS_DATA),
         ("test", READS_DATA),
         ("contract", READS_CONTRACT),
@@ -107,7 +107,7 @@ def test_the_code_is_an_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_check_without_its_inputs_is_not_planned() -> None:
     bare = Parts(PARTS.model, Path("model.ubj"), "xgboost-ubj")
-    assert set(keys(bare, {"artifact": "sha256:a"})) == {"scan.artifact", "training.attestation"}
+    assert set(keys(bare, {"artifact": "sha256:a"})) == {"scan.artifact", "scan.signature", "training.attestation"}
     assert "evasion.search" not in keys(replace(PARTS, contract=None))
 
 
@@ -148,6 +148,20 @@ SIGNED = OriginParts(((Path("model.ubj.training.json"), "sha256:s"),), ("aa",), 
 def test_what_was_signed_and_whose_word_counts_are_inputs_of_the_attestation_alone(other: OriginParts | None) -> None:
     before, after = keys(replace(PARTS, origin=SIGNED)), keys(replace(PARTS, origin=other))
     assert {check for check in before if before[check] != after[check]} == {"training.attestation"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        None,
+        SignatureParts(Path("model.sig"), "sha256:other", ("pem",), "sha256:artifact"),
+        SignatureParts(Path("model.sig"), "sha256:s", ("other pem",), "sha256:artifact"),
+    ],
+)
+def test_a_signature_and_the_keys_that_count_are_inputs_of_its_check_alone(other: SignatureParts | None) -> None:
+    named = SignatureParts(Path("model.sig"), "sha256:s", ("pem",), "sha256:artifact")
+    before, after = keys(replace(PARTS, signature=named)), keys(replace(PARTS, signature=other))
+    assert {check for check in before if before[check] != after[check]} == {"scan.signature"}
 
 
 def test_the_name_of_the_token_is_no_part_of_a_key() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +104,15 @@ def test_mistakes_are_answered(
     said = capsys.readouterr()
     assert code in said.err
     assert said.out == ""
+
+
+def test_with_a_key_at_hand_no_settings_are_read(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer to read than most models to hash; both commands are for jobs that call them often."""
+    monkeypatch.delenv("HOLDFAST_HOME")
+    for words in (["sign", "model", "--key", "k.pem"], ["check", "model", "--key", "k.pub"]):
+        code = f"import sys; from holdfast.cli.main import run; code = run(['seal', *{words!r}])"
+        code += "; sys.exit(code or 9 * ('pydantic_settings' in sys.modules))"
+        assert subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0
 
 
 def test_names_cannot_act_on_the_terminal(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

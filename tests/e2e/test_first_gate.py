@@ -73,6 +73,7 @@ def test_audit_measures_and_the_second_one_runs_nothing(repo: Path) -> None:
         "evasion.search",
         "quality.performance",
         "scan.artifact",
+        "scan.signature",
         "training.attestation",
     }
     assert {row["status"] for row in first.values()} == {"measured"}

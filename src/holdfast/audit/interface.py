@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from holdfast.audit.target import Target
 
 NEEDS = frozenset(
-    {"artifact", "model", "train_data", "test_data", "contract", "lock", "endpoint", "attestation", "reports"}
+    {
+        *("artifact", "model", "train_data", "test_data", "contract", "lock", "endpoint"),
+        *("attestation", "reports", "signature"),
+    }
 )
 """What a check may read. A key covers exactly the digests of what its check needs."""
 

@@ -61,7 +61,7 @@ def applies(check_id: str, kinds: Iterable[str]) -> bool:
 
 def _can_apply(check: Check[Any], parts: Parts) -> bool:
     """A check without its inputs is not planned; the policy decides whether it was required."""
-    present = {"artifact", "model", "attestation"}  # that there is no statement is an answer too
+    present = {"artifact", "model", "attestation", "signature"}  # that nobody signed is an answer too
     present |= {"train_data", "test_data"} if parts.train is not None else set()
     present |= {"contract"} if parts.contract is not None else set()
     present |= {"lock"} if parts.lock is not None else set()
@@ -101,6 +101,9 @@ def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONVa
         if need in ("endpoint", "attestation"):
             found[need] = _address(parts, hashes) if need == "endpoint" else _origin(parts)
             continue
+        if need == "signature":
+            found[need] = _signature(parts)
+            continue
         if need == "reports":
             found[need] = [hashes[f"{REPORT}{number}"] for number in range(1, len(parts.reports) + 1)]
             continue
@@ -119,6 +122,12 @@ def _address(parts: Parts, hashes: Hashes) -> JSONValue:
     assert parts.endpoint is not None, "planned only where there is one"
     place = parts.endpoint
     return [place.url, place.protocol, place.bearer_env is not None, hashes.get("contract")]
+
+
+def _signature(parts: Parts) -> JSONValue:
+    """A signature by its digest, whose word counts, and where the file lies: a signed folder names it by its path."""
+    said = parts.signature
+    return None if said is None else [said.digest, list(said.keys), parts.artifact.as_posix()]
 
 
 def _origin(parts: Parts) -> JSONValue:

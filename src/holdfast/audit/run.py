@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.audit.interface import CHECKS
-from holdfast.audit.origin import origin
+from holdfast.audit.origin import origin, signature
 from holdfast.audit.plan import Work, plan
 from holdfast.audit.pool import Pool
 from holdfast.audit.reconcile import Reconciler, Result, Watcher
@@ -139,6 +139,7 @@ class Auditor:
             live_period=period_at(self.clock(), LIVE_RESULTS_AGE),
             origin=origin(artifact, self.home, hashes),
             reports=subject.reports,
+            signature=signature(subject, self.home, hashes),
         )
 
     def _reconcile(

@@ -53,6 +53,19 @@ class OriginParts:
 
 
 @dataclass(frozen=True, slots=True)
+class SignatureParts:
+    """The signature that the manifest names, with its digest, and the public keys that count, as PEM text.
+
+    `artifact` is the digest of the model file.
+    """
+
+    path: Path
+    digest: str
+    keys: tuple[str, ...]
+    artifact: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """Where a model's parts lie; plain values, so that they can cross to a worker."""
 
@@ -75,6 +88,7 @@ class Parts:
     origin: OriginParts | None = None
     reports: tuple[Path, ...] = ()
     """What other tools wrote about the model, as SARIF."""
+    signature: SignatureParts | None = None
 
 
 class Target:

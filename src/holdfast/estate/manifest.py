@@ -93,6 +93,13 @@ class EndpointEntry(_Strict):
     auth: AuthEntry | None = None
 
 
+class SignatureEntry(_Strict):
+    """A signature over the artifact's bytes, and the public key it is held against; the trusted keys where none is."""
+
+    file: Path
+    key: Path | None = None
+
+
 class ModelEntry(_Strict):
     """One model and the places of its parts, as written."""
 
@@ -106,6 +113,7 @@ class ModelEntry(_Strict):
     people: PeopleEntry | None = None
     task: TaskEntry = TaskEntry()
     artifact: Path
+    signature: SignatureEntry | None = None
     runtime: Path | None = None
     data: DataEntry | None = None
     lock: Path | None = None
@@ -153,7 +161,10 @@ class Subject:
         return tuple(part.path for part in self.parts if part.role.startswith(REPORT))
 
     def part(self, role: str) -> Path | None:
-        """The path of the part with this role (artifact, train, test, lock, contract, policy), if declared."""
+        """The path of the part with this role, if declared.
+
+        artifact, train, test, lock, contract, policy, signature, signer.
+        """
         return next((part.path for part in self.parts if part.role == role), None)
 
     @property
@@ -227,6 +238,9 @@ def _parts(document: Document, number: int, entry: ModelEntry, folder: Path) -> 
     ]
     if entry.data is not None:
         named += [("train", ("data", "train"), entry.data.train), ("test", ("data", "test"), entry.data.test)]
+    if entry.signature is not None:
+        named += [("signature", ("signature", "file"), entry.signature.file)]
+        named += [("signer", ("signature", "key"), entry.signature.key)]
     named += [(f"{REPORT}{i + 1}", ("reports",), path) for i, path in enumerate(entry.reports)]
     if entry.policy.endswith((".yaml", ".yml")):
         named.append(("policy", ("policy",), Path(entry.policy)))

@@ -11,7 +11,7 @@ from holdfast.audit.checks.extraction import surrogate
 from holdfast.audit.checks.poison import backdoor, labels, rows
 from holdfast.audit.checks.privacy import attribute, membership
 from holdfast.audit.checks.quality import performance
-from holdfast.audit.checks.scan import artifact, reports
+from holdfast.audit.checks.scan import artifact, reports, signature
 from holdfast.audit.checks.training import attestation
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "reports",
     "rows",
     "search",
+    "signature",
     "surrogate",
 ]
