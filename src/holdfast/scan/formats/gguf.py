@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from holdfast.core.formats.buffers import Fault, Window
+from holdfast.scan.formats.cards import read_licence
 from holdfast.scan.formats.templates import read_template
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -74,6 +75,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
         value = _value(cursor, cursor.number("I"), inspector)
         if name == "general.alignment":
             alignment = _alignment(value, place)
+        elif name == "general.license":
+            read_licence(value, seen)
         elif name.startswith("tokenizer.chat_template") and isinstance(value, str):
             inspector.parse_template(len(value))
             read_template(value, seen, offset=place, member=name[:200])

@@ -8,6 +8,7 @@ from typing import Any, Final
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import escapes
 from holdfast.core.formats.jsontext import excerpt
+from holdfast.scan.formats.cards import read_licence
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -52,6 +53,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
         if key in _PATHS and isinstance(value, str) and (escapes(value) or value.startswith("~")):
             seen.add("path-escape", value[:200])
     if isinstance(document, dict):
+        notes = document.get("metadata")
+        read_licence(document.get("license") or (notes.get("license") if isinstance(notes, dict) else None), seen)
         _parts(document.get("flavors"), inspector, seen)
 
 

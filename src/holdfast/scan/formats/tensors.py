@@ -14,6 +14,7 @@ from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.jsontext import parse
 from holdfast.core.formats.pickle import read_facts
 from holdfast.core.formats.sniff import MAX_HEADER
+from holdfast.scan.formats.cards import read_licence
 from holdfast.scan.formats.pickles import moved
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
@@ -143,6 +144,7 @@ def _header(raw: bytes, seen: Seen) -> dict[str, Any]:
         raise Fault("malformed", "the metadata is not text", 8)
     for name, value in notes.items():
         read_signs(f"{name}: {value}", seen, member="__metadata__")
+    read_licence(notes.get("license", notes.get("modelspec.license")), seen)
     return header
 
 
