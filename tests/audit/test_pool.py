@@ -98,6 +98,12 @@ def test_workers_die_with_the_pool(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not list(tmp_path.glob("worker-*.log"))
 
 
+def test_libraries_in_a_worker_keep_to_one_core(pool: Pool, parts: Parts) -> None:
+    drain(pool, {"a": job("good.size", parts)})
+    environment = Path(f"/proc/{pool._workers[0].process.pid}/environ").read_bytes().split(b"\0")
+    assert {b"OMP_NUM_THREADS=1", b"OMP_WAIT_POLICY=PASSIVE"} <= set(environment)
+
+
 def test_a_killed_worker_is_replaced(pool: Pool, parts: Parts) -> None:
     assert drain(pool, {"a": job("good.size", parts)})["a"].answer.observation is not None
     os.kill(pool._workers[0].process.pid, signal.SIGKILL)

@@ -19,6 +19,7 @@ from typing import IO
 import msgspec
 
 from holdfast.audit.worker import Answer, Failure, Job, encode_hook, path_hooks
+from holdfast.core.threads import ONE_THREAD
 
 MAX_ANSWER_BYTES = 64 * 2**20
 _STDERR_KEPT = 2_000
@@ -118,6 +119,7 @@ class Pool:
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
+            env={**os.environ, **ONE_THREAD},
         )
         worker = _Worker(process, log)
         self._workers.append(worker)

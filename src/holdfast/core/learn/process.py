@@ -16,11 +16,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from holdfast.core.threads import ONE_THREAD
+
 LOG = "training.log"
 MAX_LINE_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
 _SAYS_WHAT = re.compile(r"[A-Za-z_][\w.]*(?:Error|Exception)\b")
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class TrainingProcess:
@@ -35,7 +36,7 @@ class TrainingProcess:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, **_ONE_THREAD},
+                env={**os.environ, **ONE_THREAD},
             )
 
     def __enter__(self) -> TrainingProcess:
