@@ -316,15 +316,15 @@ class _Reader:
             for _ in self._leaves(int.from_bytes(body.part(3, 8).read(0, 8), "little"), 1, 8 + 8 * rank):
                 pass
             dataset.stored = sum(end - start for start, end in self.found.arrays[before:])
-        elif version == 4 and kind == 2:
+        elif version in (4, 5) and kind == 2:
             for at, size in chunks(self.source, body, dataset.largest):
                 self.step(at)
                 self._stored(at, size)
                 dataset.stored += 0 if at == UNDEFINED else size
-        elif version == 4 and kind == 3:
+        elif version in (4, 5) and kind == 3:
             dataset.outside.append("virtual")
             self.found.links.append(("virtual dataset", "", body.start - self.window.start))
-        elif version == 4 and kind in (0, 1):
+        elif version in (4, 5) and kind in (0, 1):
             self._layout(Window(b"\x03" + body.read(1, len(body)), 0, len(body)), dataset)
         else:
             raise Fault("unsupported", f"array layout {version}.{kind}", body.start - self.window.start)

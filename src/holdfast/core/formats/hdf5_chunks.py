@@ -1,6 +1,6 @@
 """Where the pieces of a chunked HDF5 array lie, by the indexes of newer files: one, none, fixed, growing, and B-tree.
 
-Source: HDF5 File Format Specification 3.0, IV.A.2.i and VII (layout version 4, fixed and extensible arrays). Only the
+Source: HDF5 File Format Specification 3.0, IV.A.2.i and VII (layout versions 4 and 5, fixed and extensible arrays). Only the
 addresses and sizes of chunks are read.
 """
 
@@ -27,7 +27,7 @@ Place = tuple[int, int]
 
 
 def chunks(source: Source, body: Window, shape: Sequence[int]) -> Iterator[Place]:
-    """The chunks that are in the file, by a layout message of version 4; `shape` is the largest one declared."""
+    """The chunks that are in the file, by a layout message of version 4 or 5; `shape` is the largest one declared."""
     at = body.start - source.window.start
     flags, rank, width = body.part(2, 3).read(0, 3)
     pos = 5 + rank * width
