@@ -10,13 +10,20 @@ import base64
 import json
 import os
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from holdfast.core.sign import EllipticSigningKey, Rules, SignedSet, SigningKey, hash_set, load_signing_key, sign_set
 from holdfast.core.sign.fileset import GIT_PATHS
@@ -118,6 +125,26 @@ def test_what_is_left_out_and_links_are_told_alike(model: Path, tmp_path: Path) 
     assert statement(ours) == statement(other)
     read = SignedSet.parse(other.read_bytes(), (key.public,))
     assert (read.rules.links, read.rules.leaves_out("logs/1"), read.signer) == (True, True, key.public)
+
+
+def certificate(folder: Path) -> None:
+    """cert.pem beside key.pem: the key's holder, by its own word."""
+    secret = load_pem_private_key((folder / "key.pem").read_bytes(), None)
+    assert isinstance(secret, ec.EllipticCurvePrivateKey)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "signer")])
+    builder = x509.CertificateBuilder(name, name, secret.public_key(), 7, AT, AT + timedelta(days=3650))
+    (folder / "cert.pem").write_bytes(builder.sign(secret, hashes.SHA256()).public_bytes(Encoding.PEM))
+
+
+def test_a_bundle_with_a_certificate_is_verified_by_the_key_in_it(model: Path, tmp_path: Path) -> None:
+    key = key_in(tmp_path)
+    certificate(tmp_path)
+    words = [str(TOOL), "sign", "certificate", str(model), "--private_key", f"{tmp_path}/key.pem"]
+    words += ["--signing_certificate", f"{tmp_path}/cert.pem", "--certificate_chain", f"{tmp_path}/cert.pem"]
+    subprocess.run([*words, "--signature", f"{tmp_path}/c.sig"], check=True, capture_output=True, timeout=120)
+    read = SignedSet.parse((tmp_path / "c.sig").read_bytes(), (key.public,))
+    assert (read.signer, read.claimed) == (key.public, ("the holder of a certificate",))
+    assert SignedSet.parse((tmp_path / "c.sig").read_bytes(), ()).signer is None
 
 
 @pytest.mark.parametrize("what", ["changed", "missing", "extra", "key"])
