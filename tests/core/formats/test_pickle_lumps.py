@@ -18,6 +18,7 @@ pytest.importorskip("numba", reason="strides are compiled by numba")
 
 from holdfast.core.formats.pickle import Meter, Reading, read_facts, read_pickles
 from holdfast.core.formats.pickle import lumps as lumps_module
+from holdfast.core.formats.pickle import reading as reading_module
 from holdfast.core.formats.pickle.opcodes import Op
 
 PROTOCOLS = range(6)
@@ -189,3 +190,22 @@ def test_a_pickle_of_few_instructions_loads_no_compiler() -> None:
         "sys.exit(any(name in sys.modules for name in ('numba', 'numpy')))"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_long_flat_list_is_taken_in_strides(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = strides(monkeypatch)
+    slow, fast = both(pickle.dumps([number % 200 for number in range(900_000)], 4))
+    assert fast == slow
+    assert sum(made) > 850_000
+
+
+@pytest.mark.parametrize(("items", "gives_up"), [(200, False), (2_000, True)])
+def test_strides_are_tried_where_much_seems_to_be_left(
+    items: int, gives_up: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[int] = []
+    monkeypatch.setattr(reading_module, "_in_strides", lambda: tries.append(1))
+    data = pickle.dumps([bytes([number % 250] * 1_000) for number in range(items)], 4)
+    slow, fast = Meter(), Meter()
+    assert told(read_pickles(data, meter=slow), slow) == told(read_facts(data, meter=fast, patience=100), fast)
+    assert bool(tries) is gives_up

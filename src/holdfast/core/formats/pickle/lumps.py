@@ -26,6 +26,8 @@ CLOSING: Final = 64
 """Containers whose end is waited for before strides are taken not to pay."""
 WASTE: Final = 1_000_000
 """Instructions that may be tried in vain, beside as many as were made, before strides end."""
+LONGEST: Final = 1 << 18
+"""Instructions of one stride at most: the first ones of a long list end in front of it, and are then done in vain."""
 ROOM: Final = 1 << 16
 """Memo entries that a stride can always write."""
 DEEPEST_LOOK: Final = 4_096
@@ -86,7 +88,8 @@ class LumpMachine(Machine):
         self._make_room()
         base = self.stack[-1] if self.stack else None
         kind = 0 if isinstance(base, Set) and base.frozen else _BASES.get(type(base), 0)
-        self._tape.stride(self.pos, self.end, self.frame_end, self._known, self.meter.opcodes, kind)
+        most = min(self.meter.opcodes, LONGEST)
+        self._tape.stride(self.pos, self.end, self.frame_end, self._known, most, kind)
         now = self._tape.now
         done = int(now[kernel.DONE])
         self._vain = max(0, self._vain + int(now[kernel.SPENT]) - 2 * done)

@@ -20,7 +20,6 @@ from holdfast.core.formats.pickle.graph import (
     CALL,
     NEW,
     Dict,
-    GaveUp,
     Global,
     Lump,
     Object,
@@ -379,20 +378,6 @@ class Machine:
     def read_only(self, _: None) -> None:
         if not self.stack:
             raise IndexError
-
-
-class Impatient(Machine):
-    """A machine that gives up after `patience` instructions. Raises GaveUp."""
-
-    def __init__(self, patience: int, data: Buffer, start: int, end: int, notes: Notes, meter: Meter) -> None:
-        super().__init__(data, start, end, notes, meter)
-        self._last = meter.opcodes - patience
-
-    def stretch(self) -> int:
-        """All there is, once."""
-        if self.meter.opcodes <= self._last:
-            raise GaveUp
-        return self.meter.opcodes - self._last
 
 
 def _modern(module: str, name: str) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from holdfast.core.formats.buffers import Buffer, Fault, Window
 from holdfast.core.formats.pickle.calls import NAME_MAKERS
 from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import Array, Dict, GaveUp, Global, Object, Persistent, Set, Value
-from holdfast.core.formats.pickle.machine import Impatient, Machine, Meter
+from holdfast.core.formats.pickle.impatient import Impatient
+from holdfast.core.formats.pickle.machine import Machine, Meter
 
 MAX_STREAMS: Final = 100_000
 MAX_EXPANSION: Final = 1_000_000_000
