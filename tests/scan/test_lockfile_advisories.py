@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,15 @@ from holdfast.core.policy import Snapshot
 from holdfast.scan.lockfile import read_lock
 
 pytestmark = pytest.mark.shared
+REPO = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(REPO))
+    import benchmarks.scan_advisories
+
+    return benchmarks.scan_advisories
 
 
 @pytest.fixture(scope="module")
@@ -23,44 +31,10 @@ def known(shared: Path) -> list[dict[str, Any]]:
     return parquet.read_table(found[-1], columns=["id", "pkg", "ranges", "versions"]).to_pylist()
 
 
-def snapshot_of(known: list[dict[str, Any]]) -> bytes:
-    advisories = [
-        {"id": row["id"], "package": row["pkg"], "summary": "", "severity": "high", **_affected(row)} for row in known
-    ]
-    kept = [row for row in advisories if row["ranges"] or row["versions"]]
-    return json.dumps({"version": 1, "id": "all", "dated": "2026-07-23", "advisories": kept, "techniques": []}).encode()
-
-
-def _affected(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "ranges": [span for events in json.loads(row["ranges"]) for span in _spans(events)],
-        "versions": row["versions"],
-    }
-
-
-def _spans(events: list[dict[str, str]]) -> list[dict[str, str]]:
-    """OSV's events in order: every `introduced` opens a span, the next other event closes it."""
-    spans: list[dict[str, str]] = []
-    for event in events:
-        if "introduced" in event:
-            spans.append(dict(event))
-        elif spans:
-            spans[-1].update(event)
-    return spans
-
-
-def lock_text(known: list[dict[str, Any]], lines: int) -> str:
-    """Every n-th package of the data at a version of about its advisories, some of which nobody can read."""
-    names = sorted({row["pkg"] for row in known})[:: max(1, len({row["pkg"] for row in known}) // lines)][:lines]
-    return "".join(
-        f"{name}=={'not.a.version' if i % 40 == 39 else f'{i % 5}.{i % 11}.0'}\n" for i, name in enumerate(names)
-    )
-
-
-def test_two_hundred_lines_against_all_of_them(known: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_two_hundred_lines_against_all_of_them(bench: Any, known: list[dict[str, Any]], tmp_path: Path) -> None:
     path = tmp_path / "requirements.lock"
-    path.write_text(lock_text(known, 200))
-    intel = Snapshot.parse(snapshot_of(known), "all of them")
+    path.write_text(bench.lock_text(known, 200))
+    intel = Snapshot.parse(bench.snapshot_of(known), "all of them")
     lock = read_lock(path)
     assert len(intel.advisories) > 6_000
     assert len(lock.packages) == 200
@@ -73,10 +47,10 @@ def test_two_hundred_lines_against_all_of_them(known: list[dict[str, Any]], tmp_
             assert not any(hit.certain for hit in found)
         else:
             certain = {hit.advisory.id for hit in found if hit.certain}
-            assert certain == _plainly(known, package.name, package.version, intel)
+            assert certain == _plainly(bench, known, package.name, package.version, intel)
 
 
-def _plainly(known: list[dict[str, Any]], name: str, version: str, intel: Snapshot) -> set[str]:
+def _plainly(bench: Any, known: list[dict[str, Any]], name: str, version: str, intel: Snapshot) -> set[str]:
     from packaging.utils import canonicalize_name
     from packaging.version import InvalidVersion, Version
 
@@ -98,5 +72,5 @@ def _plainly(known: list[dict[str, Any]], name: str, version: str, intel: Snapsh
         for row in known
         if canonicalize_name(row["pkg"]) == canonicalize_name(name)
         and row["id"] in loaded
-        and (version in row["versions"] or any(within(span) for span in _affected(row)["ranges"]))
+        and (version in row["versions"] or any(within(span) for span in bench.affected(row)["ranges"]))
     }
