@@ -11,7 +11,7 @@ import pytest
 from holdfast.audit import plan as plan_module
 from holdfast.audit.interface import CHECKS
 from holdfast.audit.plan import applies, plan
-from holdfast.audit.target import EndpointParts, OriginParts, Parts, SignatureParts
+from holdfast.audit.target import EndpointParts, LicenceParts, OriginParts, Parts, SignatureParts
 from holdfast.core.domain.depth import Depth
 from holdfast.core.domain.model import Harm, Model, Task
 from holdfast.core.domain.severity import Tier
@@ -28,6 +28,7 @@ PARTS = Parts(
     lock=Path("requirements.lock"),
     endpoint=EndpointParts("https://models.bank.example/m", "json", "TOKEN"),
     reports=(Path("semgrep.sarif"),),
+    licences=LicenceParts(Path(".venv"), "sha256:l"),
 )
 RUNS_THE_MODEL = {"evasion.gradient", "evasion.search", "quality.performance"}
 READS_DATA = {"data.contract", "data.profile", *RUNS_THE_MODEL}
@@ -67,7 +68,7 @@ def test_a_quick_audit_leaves_out_what_takes_long_and_changes_no_key() -> None:
         ("train", READS_DATA),
         ("test", READS_DATA),
         ("contract", READS_CONTRACT),
-        ("lock", {"deps.advisories"}),
+        ("lock", {"deps.advisories", "deps.licences"}),
         ("report 1", {"scan.reports"}),
     ],
 )
@@ -92,6 +93,12 @@ def test_a_new_period_measures_everything_anew() -> None:
     first, second = keys(replace(PARTS, period=7)), keys(replace(PARTS, period=8))
     assert not set(first.values()) & set(second.values())
     assert keys(replace(PARTS, period=7)) == first
+
+
+def test_what_is_stated_of_licences_is_an_input_and_not_where() -> None:
+    assert changed(keys(replace(PARTS, licences=LicenceParts(Path(".venv"), "sha256:other")))) == {"deps.licences"}
+    assert changed(keys(replace(PARTS, licences=LicenceParts(Path("wheels"), "sha256:l")))) == set()
+    assert "deps.licences" not in keys(replace(PARTS, licences=None))
 
 
 def test_names_and_owners_are_no_inputs() -> None:

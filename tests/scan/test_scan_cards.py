@@ -44,8 +44,7 @@ CASES = {
         ["network-copyleft"],
     ),
     "mlmodel": (
-        b"flavors:\n  python_function:\n    loader_module: mlflow.sklearn\n"
-        b"metadata:\n  license: MIT\nmlflow_version: 2.9\n",
+        b"flavors:\n  python_function: {loader_module: mlflow.sklearn}\nmetadata: {license: MIT}\nmlflow_version: 2\n",
         "MIT",
         ["permissive"],
     ),

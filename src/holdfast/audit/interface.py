@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NEEDS = frozenset(
     {
         *("artifact", "model", "train_data", "test_data", "contract", "lock", "endpoint"),
-        *("attestation", "reports", "signature"),
+        *("attestation", "reports", "signature", "licences"),
     }
 )
 """What a check may read. A key covers exactly the digests of what its check needs."""

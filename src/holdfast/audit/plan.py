@@ -66,6 +66,7 @@ def _can_apply(check: Check[Any], parts: Parts) -> bool:
     present |= {"contract"} if parts.contract is not None else set()
     present |= {"lock"} if parts.lock is not None else set()
     present |= {"reports"} if parts.reports else set()
+    present |= {"licences"} if parts.licences is not None else set()
     present |= {"endpoint"} if parts.endpoint is not None else set()
     return set(check.needs) <= present
 
@@ -101,8 +102,8 @@ def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONVa
         if need in ("endpoint", "attestation"):
             found[need] = _address(parts, hashes) if need == "endpoint" else _origin(parts)
             continue
-        if need == "signature":
-            found[need] = _signature(parts)
+        if need in ("signature", "licences"):
+            found[need] = _signature(parts) if need == "signature" else _licences(parts)
             continue
         if need == "reports":
             found[need] = [hashes[f"{REPORT}{number}"] for number in range(1, len(parts.reports) + 1)]
@@ -122,6 +123,12 @@ def _address(parts: Parts, hashes: Hashes) -> JSONValue:
     assert parts.endpoint is not None, "planned only where there is one"
     place = parts.endpoint
     return [place.url, place.protocol, place.bearer_env is not None, hashes.get("contract")]
+
+
+def _licences(parts: Parts) -> JSONValue:
+    """What is stated, wherever it lies."""
+    assert parts.licences is not None, "planned only where there are some"
+    return parts.licences.digest
 
 
 def _signature(parts: Parts) -> JSONValue:

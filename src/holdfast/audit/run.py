@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.audit.interface import CHECKS
+from holdfast.audit.licences import licences
 from holdfast.audit.origin import origin, signature
 from holdfast.audit.plan import Work, plan
 from holdfast.audit.pool import Pool
@@ -140,6 +141,7 @@ class Auditor:
             origin=origin(artifact, self.home, hashes),
             reports=subject.reports,
             signature=signature(subject, self.home, hashes),
+            licences=licences(subject),
         )
 
     def _reconcile(

@@ -66,6 +66,14 @@ class SignatureParts:
 
 
 @dataclass(frozen=True, slots=True)
+class LicenceParts:
+    """Where licences are stated, and the digest of what is stated there; empty where it cannot be read."""
+
+    place: Path
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parts:
     """Where a model's parts lie; plain values, so that they can cross to a worker."""
 
@@ -89,6 +97,7 @@ class Parts:
     reports: tuple[Path, ...] = ()
     """What other tools wrote about the model, as SARIF."""
     signature: SignatureParts | None = None
+    licences: LicenceParts | None = None
 
 
 class Target:

@@ -118,6 +118,7 @@ class ModelEntry(_Strict):
     data: DataEntry | None = None
     lock: Path | None = None
     contract: Path | None = None
+    licences: Path | None = None
     reports: Annotated[tuple[Path, ...], Field(max_length=MAX_REPORTS)] = ()
     endpoint: EndpointEntry | None = None
     policy: str = "baseline"
@@ -166,6 +167,14 @@ class Subject:
         artifact, train, test, lock, contract, policy, signature, signer.
         """
         return next((part.path for part in self.parts if part.role == role), None)
+
+    @property
+    def stated(self) -> Path | None:
+        """Where the licences of packages are stated; without a place of its own, the virtual environment it runs in."""
+        if self.entry.licences is not None:
+            return (self.folder / self.entry.licences).resolve()
+        home = None if self.runtime is None else self.runtime.parent.parent
+        return home if home is not None and (home / "pyvenv.cfg").is_file() else None
 
     @property
     def runtime(self) -> Path | None:
@@ -274,6 +283,13 @@ def _refuse_missing(subject: Subject) -> None:
                 fix="correct the path; it is relative to the manifest",
                 code="HF-CFG-006",
             )
+    if subject.entry.licences is not None and subject.stated is not None and not subject.stated.exists():
+        raise ConfigError(
+            f"the licences of '{subject.model.name}' do not exist ({subject.where})",
+            cause=f"there is nothing at {subject.stated}",
+            fix="name an environment, a folder of wheels or a CycloneDX JSON file, relative to the manifest",
+            code="HF-CFG-006",
+        )
     runtime = subject.runtime
     if runtime is not None and not runtime.exists():
         raise ConfigError(

@@ -68,7 +68,7 @@ def test_an_environment(tmp_path: Path, place: str) -> None:
             ],
             ("LicenseRef-BSD", "permissive", "metadata: classifiers"),
         ),
-        (["License-Expression: Own-Words", "License: MIT"], ("MIT", "permissive", "metadata: License")),
+        (["License-Expression: Own-Words", "License: MIT"], ("Own-Words", "unknown", "metadata: License-Expression")),
         ([], ("None", "unknown", "metadata")),
     ],
 )

@@ -4,7 +4,7 @@ A check imports what it works with when it runs: planning must not pay for numpy
 """
 
 from holdfast.audit.checks.data import contract, profile
-from holdfast.audit.checks.deps import advisories
+from holdfast.audit.checks.deps import advisories, licences
 from holdfast.audit.checks.endpoint import availability, hygiene
 from holdfast.audit.checks.evasion import blackbox, exact, gradient, search
 from holdfast.audit.checks.extraction import surrogate
@@ -27,6 +27,7 @@ __all__ = [
     "gradient",
     "hygiene",
     "labels",
+    "licences",
     "membership",
     "performance",
     "profile",

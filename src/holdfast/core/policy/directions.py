@@ -38,6 +38,7 @@ KNOWN: Final[dict[str, Worse]] = {
     "data.drift.max_psi": "higher",
     "scan.additions": "higher",
     "deps.lookalikes": "higher",
+    "licences.unknown": "higher",
     "reports.critical": "higher",
     "reports.high": "higher",
     "reports.medium": "higher",

@@ -9,7 +9,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -20,13 +20,14 @@ from packaging.version import InvalidVersion, Version
 from holdfast.core.domain.ids import digest
 from holdfast.core.errors import FormatError
 from holdfast.scan.licences.expression import Expression
-from holdfast.scan.licences.terms import classes_of, of_classifiers, spdx, together
+from holdfast.scan.licences.terms import classes_of, expressed, of_classifiers, spdx, together
 from holdfast.scan.packages import Lock, Package
 
 MAX_PACKAGES: Final = 10_000
 MAX_HEADERS: Final = 256_000
 """Bytes of a METADATA file that are looked at; a package's description behind them says nothing of its licence."""
 MAX_DOCUMENT: Final = 64_000_000
+_INFOS: Final = ("*.dist-info/METADATA", "*.egg-info/PKG-INFO")
 _PLACES: Final = ("", "lib/python3*/site-packages", "lib64/python3*/site-packages", "Lib/site-packages")
 
 
@@ -52,7 +53,7 @@ class Licences:
 
         Raises FormatError HF-SCN-030 where it is none of them, or cannot be read.
         """
-        found = _folder(place) if place.is_dir() else _document(place)
+        found = _folder(_listing(place), place) if place.is_dir() else _document(place)
         return cls(tuple(sorted(found, key=lambda one: (one.name, one.version, one.source))))
 
     @cached_property
@@ -94,25 +95,32 @@ def _same(one: str, other: str) -> bool:
         return False
 
 
-def _folder(place: Path) -> Iterator[Stated]:
+_Listing = tuple[tuple[Path, int, int], ...]
+"""Files with their size and time of change: read once as long as none of it changes."""
+
+
+def _listing(place: Path) -> _Listing:
     wheels = sorted(place.glob("*.whl"))[:MAX_PACKAGES]
-    if wheels:
-        yield from (found for path in wheels if (found := _wheel(path)) is not None)
-        return
     folders = [site for pattern in _PLACES for site in (sorted(place.glob(pattern)) if pattern else [place])]
-    infos = [
-        info for site in folders for info in (*site.glob("*.dist-info/METADATA"), *site.glob("*.egg-info/PKG-INFO"))
-    ]
-    if not infos:
+    infos = [one for site in folders for name in _INFOS for one in site.glob(name)]
+    seen = [(path, path.stat()) for path in wheels or sorted(infos)[:MAX_PACKAGES] if path.is_file()]
+    return tuple((path, at.st_size, at.st_mtime_ns) for path, at in seen)
+
+
+@lru_cache(maxsize=16)
+def _folder(listing: _Listing, place: Path) -> tuple[Stated, ...]:
+    if not listing:
         raise _no_source(place, "it holds neither wheels nor installed packages (*.dist-info)")
-    for info in sorted(infos)[:MAX_PACKAGES]:
-        try:
-            with info.open("rb") as file:
-                found = _metadata(file.read(MAX_HEADERS), "metadata")
-        except OSError:
-            continue
-        if found is not None:
-            yield found
+    found = (_wheel(path) if path.suffix == ".whl" else _installed(path) for path, _, _ in listing)
+    return tuple(one for one in found if one is not None)
+
+
+def _installed(info: Path) -> Stated | None:
+    try:
+        with info.open("rb") as file:
+            return _metadata(file.read(MAX_HEADERS), "metadata")
+    except OSError:
+        return None
 
 
 def _wheel(path: Path) -> Stated | None:
@@ -135,7 +143,7 @@ def _metadata(raw: bytes, source: str) -> Stated | None:
     name, version = (fields.get(key, [""])[0] for key in ("name", "version"))
     if not name or not version:
         return None
-    said = spdx(fields.get("license-expression", [""])[0])
+    said = expressed(fields.get("license-expression", [""])[0])
     where = "License-Expression"
     if said is None:
         text = spdx(fields.get("license", [""])[0][:200])
@@ -203,8 +211,10 @@ def _entry(one: Any) -> Expression | None:
     if not isinstance(one, dict):
         return None
     licence = one.get("license")
-    said = one.get("expression") or (licence.get("id") or licence.get("name") if isinstance(licence, dict) else None)
-    return spdx(said[:2_000]) if isinstance(said, str) else None
+    if not isinstance(licence, dict):
+        return expressed(one["expression"]) if isinstance(one.get("expression"), str) else None
+    said, named = licence.get("id"), licence.get("name")
+    return expressed(said) if isinstance(said, str) else spdx(named[:2_000]) if isinstance(named, str) else None
 
 
 def _no_source(place: Path, cause: str) -> FormatError:

@@ -129,6 +129,14 @@ def spdx(text: str) -> Expression | None:
     return found if all(one.id in LISTED or one.id in OWN for one in references(found)) else None
 
 
+def expressed(text: str) -> Expression | None:
+    """An expression that is stated as one: ids that nobody listed stay, and are unknown; None where it is none."""
+    try:
+        return parse(text)
+    except ValueError:
+        return None
+
+
 def of_hub(name: str) -> Expression | None:
     """A licence as a model hub names it: SPDX ids in small letters, or names of its own."""
     known = spdx(name)

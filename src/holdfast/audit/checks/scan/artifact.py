@@ -10,7 +10,7 @@ from holdfast.core.errors import FormatError
 MAX_FACTS = 2_000
 
 
-@check(id="scan.artifact", version=3, needs=("artifact",), covers=("AML.T0010", "AML.T0011"))
+@check(id="scan.artifact", version=4, needs=("artifact",), covers=("AML.T0010", "AML.T0011"))
 def observe(target: Target, params: NoParams, budget: Budget) -> Observation:  # noqa: ARG001
     """The scanner's facts on the artifact, its verdict, and whether it reads as trees or as a net."""
     from holdfast.scan import scan
