@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import struct
+import tarfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -116,3 +118,74 @@ def gguf_template(text: str) -> bytes:
 )
 def test_templates_of_many_parts(cost, text):
     cost(gguf_template(text))
+
+
+def overlapping(content: bytes, count: int) -> bytes:
+    """A zip of many members that are all the same bytes."""
+    sizes = (zlib.crc32(content), len(content), len(content))
+    local = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 0, *sizes, 1, 0) + b"a" + content
+    entry = struct.pack("<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0, *sizes, 1, 0, 0, 0, 0, 0, 0) + b"a"
+    return (
+        local
+        + entry * count
+        + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(entry) * count, len(local), 0)
+    )
+
+
+def test_a_zip_of_the_same_bytes_many_times(cost):
+    report = cost(overlapping(b"hello world " * 100_000, 500))
+    assert "bomb" in {hit.rule.id for hit in report.hits}
+
+
+def test_a_folder_packed_as_files_are_is_accounted_for(cost):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("folder/", b"")
+        archive.writestr("folder/a.txt", b"hello")
+    assert cost(file.getvalue()).verdict == "clean"
+
+
+@pytest.mark.parametrize("size", [400_000, 4_000_000])
+def test_extended_headers_of_a_tar_full_of_digits(cost, size):
+    info = tarfile.TarInfo("x")
+    info.size, info.type = size, tarfile.XHDTYPE
+    assert cost(info.tobuf() + b"1" * size + bytes(-size % 512) + bytes(1024)).verdict == "unknown"
+
+
+def varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 0x7F:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def blobs(count: int) -> bytes:
+    """A Core ML program of constants, each in one of two thousand files."""
+    made = b""
+    for number in range(count):
+        blob = field(1, b"val") + field(2, field(5, field(1, b"f%d" % (number % 1_999)) + b"\x10\x40"))
+        made += field(3, field(1, b"const") + field(5, blob))
+    body = b"\x08\x01" + field(2, field(1, b"main") + field(2, field(3, field(1, b"CoreML5") + field(2, made))))
+    return b"\x08\x07" + field(2, field(1, field(1, b"x"))) + field(502, body)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x08\x08" + field(7, b"\x0a\x00" * 2_000_000) + field(8, b"\x10\x11"),
+        b"\x08\x01" + field(2, field(2, b"\x0a\x00" * 2_000_000)),
+        b"\x08\x07" + field(2, field(1, field(1, b"x"))) + field(500, b"\x0a\x00" * 2_000_000),
+    ],
+    ids=["onnx", "savedmodel", "coreml"],
+)
+def test_messages_without_content(cost, data):
+    assert "budget" in {hit.rule.id for hit in cost(data).hits}
+
+
+def test_constants_in_many_files(cost):
+    assert len(cost(blobs(12_000)).facts) == 1_999

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ BOMB_BYTES: Final = 64 << 20
 _CHUNK: Final = 1 << 20
 _STEP: Final = 4 << 20
 MAX_TAR_ENTRIES: Final = 100_000
+MAX_TAR_HEADER: Final = 1 << 20
+_DIGITS: Final = re.compile(rb"[0-9]{65}")
 
 COMPRESSIONS: Final = ("gzip", "zlib", "bz2", "xz", "lzma", "lz4", "zstd")
 """Ids of the compressed formats that `inflate` undoes."""
@@ -139,7 +142,10 @@ class _Reader:
         self._window, self._pos = window, 0
 
     def read(self, size: int = -1) -> bytes:
+        """Raises ValueError for what `tarfile` would match patterns on without end: it goes over digits many times."""
         got = self._window.read(self._pos, len(self._window) if size < 0 else size)
+        if len(got) > tarfile.BLOCKSIZE and (len(got) > MAX_TAR_HEADER or _DIGITS.search(got)):
+            raise ValueError(f"a header of {len(got):,} bytes")
         self._pos += len(got)
         return got
 

@@ -16,6 +16,8 @@ from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers import check_growth
 
 MAX_ENTRIES: Final = 100_000
+MAX_SHARED: Final = 4
+"""How many times its own length an archive's members may come to, packed as they are; honest ones lie side by side."""
 _END: Final = struct.Struct("<4s4H2LH")
 _END64: Final = struct.Struct("<4sQ2H2L4Q")
 _CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
@@ -83,6 +85,8 @@ def read_zip(window: Window) -> ZipArchive:
     if count > MAX_ENTRIES:
         raise Fault("budget", f"{count:,} entries", directory)
     entries = [_local(window, entry, book) for entry in _central(window, directory, size, count)]
+    if sum(entry.packed for entry in entries if entry.offset is not None) > MAX_SHARED * len(window):
+        raise Fault("bomb", "members that lie over each other", directory)
     book.ranges.append((directory, directory + size))
     _names(entries, book)
     covered, gaps = _gaps(book.ranges, len(window))

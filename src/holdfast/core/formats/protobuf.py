@@ -6,6 +6,7 @@ Source: protobuf.dev/programming-guides/encoding. Groups (wire types 3 and 4) ar
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from holdfast.core.formats.buffers import Buffer, Fault, Window
@@ -14,6 +15,10 @@ VARINT: Final = 0
 FIXED64: Final = 1
 BYTES: Final = 2
 FIXED32: Final = 5
+MAX_FIELDS: Final = 500_000
+"""Fields of one message that are kept side by side; each takes a hundred bytes."""
+MAX_WAITING: Final = 500_000
+"""Messages that a walk has found and not yet read."""
 
 
 class Field(NamedTuple):
@@ -53,6 +58,14 @@ def fields(window: Window) -> Iterator[Field]:
         else:
             raise Fault("malformed", f"wire type {wire}", at - base)
         pos = after
+
+
+def listed(window: Window) -> list[Field]:
+    """The fields of one message at once, as far as there is room for them. Raises Fault: also budget."""
+    found = list(islice(fields(window), MAX_FIELDS + 1))
+    if len(found) > MAX_FIELDS:
+        raise Fault("budget", f"a message of more than {MAX_FIELDS:,} fields", 0)
+    return found
 
 
 def numbers(window: Window) -> Iterator[int]:

@@ -63,6 +63,7 @@ def read_member(inspector: Inspector, window: Window, seen: Seen, entry: ZipEntr
     if content.data is not window.data:
         inspector.unpacked(len(content))
     if entry.is_folder:
+        seen.parsed += entry.packed  # an empty stream, where it is packed as files are
         return
     inner = inspector.inspect(content, depth + 1)
     seen.take(inner, entry.name)

@@ -11,7 +11,7 @@ from typing import Final
 
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import escapes
-from holdfast.core.formats.protobuf import BYTES, Field, fields
+from holdfast.core.formats.protobuf import BYTES, MAX_WAITING, Field, listed
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -60,12 +60,15 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     """Walk every message that can hold code's name, a file's name or text."""
     pending: list[tuple[int, Window]] = [(_MODEL, window)]
     count = 0
+    told: set[str] = set()
     while pending:
         kind, message = pending.pop()
         count += 1
         if count > MAX_MESSAGES:
             raise Fault("budget", "too many messages", message.start - window.start)
-        found = list(fields(message))
+        found = listed(message)
+        if len(pending) + len(found) > MAX_WAITING:
+            raise Fault("budget", f"more than {MAX_WAITING:,} messages side by side", message.start - window.start)
         for part in found:
             inner = _INSIDE.get(kind, {}).get(part.number)
             if inner is not None and part.wire == BYTES:
@@ -74,7 +77,9 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
                 raise Fault("malformed", "a message that is none", message.start - window.start)
         if len(seen.facts) > MAX_FACTS:
             raise Fault("budget", "too many files and classes of others", message.start - window.start)
-        if kind in _LOOK:
+        if kind == _BLOB:
+            _blob(message, found, seen, told, message.start - window.start)
+        elif kind in _LOOK:
             _LOOK[kind](message, found, seen, message.start - window.start)
     seen.parsed = len(window)
 
@@ -106,11 +111,11 @@ def _link(message: Window, found: list[Field], seen: Seen, at: int) -> None:
     _signs(message, found, seen, at)
 
 
-def _blob(message: Window, found: list[Field], seen: Seen, at: int) -> None:
+def _blob(message: Window, found: list[Field], seen: Seen, told: set[str], at: int) -> None:
     name = _text(message, found, 1)
     outward = escapes(name.removeprefix(HOME)) or "://" in name
-    known = any(fact.value == name[:200] for fact in seen.facts)
-    if not known:
+    if name[:200] not in told:
+        told.add(name[:200])
         seen.add("external-data" if outward else "external-file", name[:200], at)
 
 
@@ -130,7 +135,6 @@ _LOOK: Final[dict[int, Callable[[Window, list[Field], Seen, int], None]]] = {
     _STAGE: _layer,
     _CUSTOM: _custom,
     _LINK: _link,
-    _BLOB: _blob,
     _META: _signs,
 }
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import escapes
-from holdfast.core.formats.protobuf import BYTES, Field, fields, numbers
+from holdfast.core.formats.protobuf import BYTES, MAX_WAITING, Field, fields, listed, numbers
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
@@ -30,7 +30,7 @@ STANDARD: Final = frozenset(
 )
 """Operator domains that the standard and its reference runtime define."""
 MAX_DEPTH: Final = 64
-MAX_NODES: Final = 5_000_000
+MAX_NODES: Final = 2_000_000
 MAX_DIMS: Final = 64
 
 _MODEL, _GRAPH, _NODE, _ATTRIBUTE, _TENSOR, _SPARSE, _FUNCTION = range(7)
@@ -68,11 +68,14 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
         nodes += 1
         if nodes > MAX_NODES or level > MAX_DEPTH:
             raise Fault("budget", "too many or too deeply nested messages", message.start - window.start)
-        found = list(fields(message))
-        for field in found:
+        # Lists of numbers are written a field for each: only what is looked at is kept side by side.
+        found = listed(message) if kind in _LOOK else []
+        for field in found or fields(message):
             inner = _INSIDE[kind].get(field.number)
             if inner is not None and field.wire == BYTES:
                 pending.append((inner, message.part(field.offset, field.size), level + 1))
+                if len(pending) > MAX_WAITING:
+                    raise Fault("budget", f"more than {MAX_WAITING:,} messages side by side", field.offset)
         if kind == _TENSOR:
             seen.skipped += sum(field.size for field in found if field.number == _RAW_DATA)
         if kind in _LOOK:

@@ -11,12 +11,12 @@ from typing import Final
 
 from holdfast.core.formats.buffers import Fault, Window
 from holdfast.core.formats.containers_zip import escapes
-from holdfast.core.formats.protobuf import BYTES, Field, fields
+from holdfast.core.formats.protobuf import BYTES, MAX_WAITING, Field, fields, listed
 from holdfast.scan.formats.kerasconfig import read_config_text
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
-MAX_MESSAGES: Final = 5_000_000
+MAX_MESSAGES: Final = 2_000_000
 _MODEL, _META, _GRAPH, _NODE, _LIBRARY, _FUNCTION, _ASSET, _OBJECTS, _OBJECT, _USER, _KERAS, _LAYER = range(12)
 _INSIDE: Final[dict[int, dict[int, int]]] = {
     _MODEL: {2: _META},
@@ -49,7 +49,9 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
         count += 1
         if count > MAX_MESSAGES:
             raise Fault("budget", "too many messages", message.start - window.start)
-        found = list(fields(message))
+        found = listed(message)
+        if len(pending) + len(found) > MAX_WAITING:
+            raise Fault("budget", f"more than {MAX_WAITING:,} messages side by side", message.start - window.start)
         for field in found:
             inner = _INSIDE[kind].get(field.number)
             if inner is not None and field.wire == BYTES:
@@ -82,7 +84,7 @@ class _Paths:
     def __init__(self) -> None:
         self.operators: set[str] = set()
         self.texts: dict[str, tuple[str, int]] = {}
-        self.savers: list[str] = []
+        self.savers: set[str] = set()
 
     def node(self, message: Window, found: list[Field], seen: Seen, at: int) -> None:
         operator = _text(message, found, 2)
@@ -95,11 +97,11 @@ class _Paths:
                 self.texts[_text(message, found, 1)] = (text, at)
         elif operator in _SAVER:
             inputs = [field for field in found if field.number == 3 and field.wire == BYTES]
-            self.savers += [message.read(field.offset, field.size).decode("utf-8", "replace") for field in inputs[:1]]
+            self.savers |= {message.read(field.offset, field.size).decode("utf-8", "replace") for field in inputs[:1]}
 
     def state(self, seen: Seen) -> None:
         """A saver's own path comes from whoever loads the model; one that the graph fixes elsewhere does not."""
-        for source in self.savers:
+        for source in sorted(self.savers):
             text, at = self.texts.get(source.partition(":")[0], ("", 0))
             if text and (escapes(text) or "://" in text):
                 seen.add("path-escape", text[:200], at)
