@@ -101,6 +101,25 @@ def test_the_order_stays_and_an_mlmodel_by_itself_is_only_itself(tmp_path: Path)
     assert scan(folder / "artifacts" / "model" / "MLmodel").verdict == "clean"
 
 
+def test_code_that_is_loaded_with_a_model_is_reviewed_once(tmp_path: Path) -> None:
+    text = MLMODEL.replace("code: null", "code: code").replace("predict_fn: predict", "code: code")
+    folder = run(tmp_path, pickle.dumps(1), text)
+    code = folder / "artifacts" / "model" / "code"
+    code.mkdir()
+    (code / "helper.py").write_text("import numpy as np\n", encoding="utf-8")
+    found = judged(folder)
+    assert (found["MLmodel"].verdict, found["helper.py"].verdict) == ("review", "clean")
+    assert [hit.rule.id for hit in found["MLmodel"].hits] == ["remote-code"]
+    (code / "helper.so").write_bytes(b"\x7fELF" + bytes(60))
+    assert {hit.rule.id for hit in judged(folder)["MLmodel"].hits} == {"remote-code", "part-review"}
+
+
+def test_a_model_that_is_a_script_is_reviewed(tmp_path: Path) -> None:
+    folder = run(tmp_path, b"x", MLMODEL.replace("predict_fn: predict", "model_code_path: chain.py"))
+    (folder / "artifacts" / "model" / "chain.py").write_text("x = 1\n", encoding="utf-8")
+    assert "remote-code" in {hit.rule.id for hit in judged(folder)["MLmodel"].hits}
+
+
 def test_the_command_fails_on_such_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["scan", str(run(tmp_path, HARM)), "--no-hash"]) == 1
     assert "is loaded with a file that is blocked" in capsys.readouterr().out

@@ -49,7 +49,7 @@ def read_deployment(text: str, seen: Seen) -> None:
             _instruction(line, seen)
     elif _is_requirements(lines):
         for line in lines:
-            _requirement(line, seen)
+            read_requirement(line, seen)
         read_names((Line(0, line).name for line in lines if not _OPTION.match(line)), seen)
 
 
@@ -114,7 +114,8 @@ def _is_pinned(requirement: str) -> bool:
     return _PINNED.search(requirement) is not None or "#sha256=" in requirement.partition("@")[2]
 
 
-def _requirement(line: str, seen: Seen) -> None:
+def read_requirement(line: str, seen: Seen) -> None:
+    """State an option or a requirement that leaves open what is installed."""
     line = line.partition(" #")[0].strip()
     if _OPTION.match(line):
         if re.match(r"(?:-i|--(?:extra-)?index-url|--trusted-host|-f|--find-links)\b", line):

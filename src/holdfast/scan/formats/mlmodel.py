@@ -26,10 +26,13 @@ _PATHS: Final = frozenset(
 _PARTS: Final = frozenset(
     (
         *("model_path", "data", "pickled_model", "python_model", "model_code_path", "model_data", "path", "weights"),
-        *("conda", "virtualenv", "code"),
+        *("conda", "virtualenv", "env", "code"),
     )
 )
 """Those that say a place within the model's own folder, in every flavor that writes them."""
+
+_CODE: Final = frozenset(("code", "model_code_path"))
+"""Python of somebody's own that is imported, or run, while the model is loaded."""
 
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
@@ -45,11 +48,13 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
     seen.parsed = len(window)
     read_signs(text, seen)
     document = _yaml(text, seen)
+    code: set[str] = set()
     for key, value in _pairs(document, inspector):
         if key == "loader_module" and value != "mlflow" and not str(value).startswith("mlflow."):
             seen.add("loader-module", excerpt(value, 200))
-        elif key == "code" and value:
-            seen.add("remote-code", f"code: {excerpt(value, 120)}")
+        elif key in _CODE and value and (words := f"{key}: {excerpt(value, 120)}") not in code:
+            code.add(words)
+            seen.add("remote-code", words)
         if key in _PATHS and isinstance(value, str) and (escapes(value) or value.startswith("~")):
             seen.add("path-escape", value[:200])
     if isinstance(document, dict):
@@ -60,7 +65,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None: 
 
 def _parts(flavors: Any, inspector: Inspector, seen: Seen) -> None:
     """Files and folders beside the MLmodel that its flavors are loaded from."""
-    named = {str(value).removeprefix("./") for key, value in _pairs(flavors, inspector) if key in _PARTS and value}
+    told = ((key, value) for key, value in _pairs(flavors, inspector) if key in _PARTS and value)
+    named = {str(value).removeprefix("./") for key, value in told if key != "env" or isinstance(value, str)}
     if len(named) > MAX_PARTS:
         seen.add("budget", f"a model of {len(named):,} parts", 0)
     for name in sorted(named)[:MAX_PARTS]:

@@ -8,6 +8,7 @@ from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.containers_zip import find_end
 from holdfast.scan.formats.cards import read_card
 from holdfast.scan.formats.deployment import read_deployment
+from holdfast.scan.formats.environments import read_environment
 from holdfast.scan.formats.locks import read_lock_table
 from holdfast.scan.formats.signs import MAX_TEXT, read_signs
 from holdfast.scan.inspect import Inspector, Seen
@@ -33,6 +34,7 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
         if depth and text.startswith("#!/"):
             seen.add("executable", f"a script for {text[2:60].split(maxsplit=1)[0]}", 0)
         read_deployment(text, seen)
+        read_environment(text, seen)
         read_lock_table(text, seen)
         read_card(text, seen)
     if find_end(window) >= 0:
