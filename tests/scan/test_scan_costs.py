@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.scan import FileReport, scan
+from holdfast.scan.lockfile import parse_lock
 
 MOST_S = 2.0
 """Processor time for a scan of any of these; each took ten times as long, or did not end, when it was written."""
@@ -189,3 +190,23 @@ def test_messages_without_content(cost, data):
 
 def test_constants_in_many_files(cost):
     assert len(cost(blobs(12_000)).facts) == 1_999
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + " " * 60_000 + "x\n",
+        "[[package]]\nname = 'a'\nx = " + "9" * 5_000 + "\n",
+        "[[package]]\n" + "a." * 60_000 + "a = 1\n",
+        "[[package]]\nx = {" + "a." * 60_000 + "a = 1}\n",
+        '{"_meta": {}, "default": ' + "[" * 500_000,
+        '{"_meta": {}, "default": [' + "[]," * 2_500_000 + "0]}",
+        "dependencies:\n  - " + "[" * 200_000,
+        "package:\n  - {" + "<<: {a: b}, " * 60_000 + "}\n",
+    ],
+    ids=["spaces", "number", "key", "inner-key", "deep", "lists", "deep-yaml", "merged"],
+)
+def test_lock_files_made_to_cost_time(text):
+    begun = time.process_time()
+    assert not parse_lock(text).packages
+    assert time.process_time() - begun < MOST_S

@@ -6,12 +6,14 @@ pins nothing: never an empty lock.
 
 from __future__ import annotations
 
-import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from holdfast.core.errors import FormatError
+from holdfast.core.formats.buffers import Fault
+from holdfast.core.formats.jsontext import parse
 from holdfast.scan.lockfile_conda import read_conda, read_explicit
 from holdfast.scan.packages import Line, Lock, Package, pinned
 
@@ -19,6 +21,9 @@ __all__ = ["MAX_BYTES", "MAX_PACKAGES", "Line", "Lock", "Package", "read_lock"]
 
 MAX_BYTES = 32_000_000
 MAX_PACKAGES = 50_000
+MAX_PARTS = 64
+"""Parts of a dotted key; the time TOML takes grows with their square."""
+_LONG_KEY = re.compile(r"[^\n,{}\[\]=]{128,}")
 
 
 def read_lock(path: Path) -> Lock:
@@ -61,11 +66,11 @@ def _read(path: Path) -> str:
 
 def _toml(text: str) -> Lock | None:
     """`[[package]]` or `[[packages]]` tables; None where the text is no such TOML."""
-    if "[[package" not in text:
+    if "[[package" not in text or any(found[0].count(".") > MAX_PARTS for found in _LONG_KEY.finditer(text)):
         return None
     try:
         document = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also of a number with thousands of digits
         return None
     rows = document.get("package", document.get("packages"))
     if not isinstance(rows, list):
@@ -85,8 +90,8 @@ def _pipfile(text: str) -> Lock | None:
     if not text.lstrip().startswith("{") or '"_meta"' not in text:
         return None
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = parse(text)
+    except Fault:
         return None
     groups = [document.get(name) for name in ("default", "develop")]
     rows = [item for group in groups if isinstance(group, dict) for item in group.items()]

@@ -12,9 +12,13 @@ from typing import Any, Final
 
 import yaml
 
+from holdfast.core.formats.buffers import Fault
+from holdfast.core.formats.yamltext import survey
 from holdfast.scan.packages import Line, Lock, Package, pinned
 
 MAX_YAML: Final = 8_000_000
+MAX_TOKENS: Final = 500_000
+"""A package takes about thirty; five microseconds for each."""
 CONDA: Final = "conda"
 NO_NAME: Final = "(an entry without a name)"
 _TOP: Final = re.compile(r"^(dependencies|package):[ \t]*(?:#.*)?$", re.MULTILINE)
@@ -72,9 +76,10 @@ def read_conda(text: str) -> Lock | None:
     if _TOP.search(text) is None or len(text) > MAX_YAML:
         return None
     try:
+        survey(text, MAX_TOKENS, aliases=True)
         document = yaml.load(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))  # noqa: S506 - plain text only
         return _of_document(document)
-    except (yaml.YAMLError, RecursionError, ValueError):
+    except (Fault, yaml.YAMLError, RecursionError, ValueError):
         return None
 
 
