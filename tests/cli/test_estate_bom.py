@@ -33,6 +33,27 @@ def test_what_was_measured_is_in_it(first_audit: Path, tmp_path: Path, capsys: p
     assert any(row["type"].startswith("evasion.") for row in card["quantitativeAnalysis"]["performanceMetrics"])
 
 
+def test_licences_and_malware_are_told(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = repository / "holdfast.yaml"
+    manifest.write_text(manifest.read_text() + "    lock: requirements.lock\n    licences: site.cdx.json\n")
+    (repository / "requirements.lock").write_text("numpy==2.4.6\nevil==1.0\n")
+    rows = [{"purl": "pkg:pypi/numpy@2.4.6", "licenses": [{"license": {"id": "BSD-3-Clause"}}]}]
+    (repository / "site.cdx.json").write_text(json.dumps({"bomFormat": "CycloneDX", "components": rows}))
+    named = {"id": "MAL-2026-1", "package": "evil", "summary": "s", "severity": "critical", "versions": ["1.0"]}
+    known = {"version": 1, "id": "own", "dated": "2026-01-01", "advisories": [named], "techniques": []}
+    (repository / "intel.json").write_text(json.dumps(known))
+    monkeypatch.setenv("HOLDFAST_INTEL", str(repository / "intel.json"))
+    assert run(["estate", "bom", "credit"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["package", "numpy", "2.4.6", "BSD-3-Clause"] in lines
+    assert ["malware", "(MAL-2026-1)", "evil", "1.0", "unknown"] in lines
+    assert run(["estate", "bom", "credit", "--format", "cyclonedx"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in document["vulnerabilities"]] == ["MAL-2026-1"]
+
+
 def test_an_unknown_model_is_an_error(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["estate", "bom", "nobody"]) != 0
     assert "HF-CFG-005" in capsys.readouterr().err

@@ -12,9 +12,13 @@ import pytest
 from holdfast.comply.bom.cyclonedx import to_cyclonedx
 from holdfast.comply.bom.material import NO_LOCK, File, Material
 from holdfast.core.contract import Contract
+from holdfast.core.domain.advisory import Advisory, VersionRange
 from holdfast.core.domain.model import Harm, Model, People, Task
 from holdfast.core.domain.observation import Measurement
-from holdfast.core.domain.severity import Tier
+from holdfast.core.domain.severity import Severity, Tier
+from holdfast.scan.licences.names import LISTED
+from holdfast.scan.licences.sources import Stated
+from holdfast.scan.licences.terms import expressed
 from holdfast.scan.lockfile import parse_lock
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -61,10 +65,26 @@ def faults() -> Any:
     return lambda document: check.validate_str(json.dumps(document))
 
 
+EVIL = Advisory("MAL-2026-1", "numpy", "steals \u202e keys", Severity.CRITICAL, (VersionRange(),))
+
+
+def stated(**said: str | None) -> dict[str, Stated]:
+    """By package, under the URL it has in `material`."""
+    urls = {"numpy": "pkg:pypi/numpy@2.4.6", "sklearn": "pkg:pypi/scikit-learn@1.9.1"}
+    return {
+        urls[name]: Stated(name, "1", None if text is None else expressed(text), "CycloneDX")
+        for name, text in said.items()
+    }
+
+
 @pytest.mark.parametrize(
     "changed",
     [
         {},
+        {"stated": stated(numpy="BSD-3-Clause", sklearn=None), "licences": ("Apache-2.0",)},
+        {"stated": stated(numpy="mit or GPL-2.0+ WITH Classpath-exception-2.0", sklearn="LicenseRef-Own")},
+        {"stated": stated(numpy="GPL-2.0+"), "licences": ("llama <3>", "MIT")},
+        {"malware": {"pkg:pypi/numpy@2.4.6": (EVIL,)}, "licences": ("MIT AND ISC",)},
         {
             "lock": NO_LOCK,
             "locked": False,
@@ -77,7 +97,7 @@ def faults() -> Any:
         {"lock": parse_lock('[[package]]\nname = "a b/../\\u202e<x>"\nversion = "1 2?#@"\n[[package]]\nname = "y"\n')},
         {"measurements": (Measurement("m", float("nan"), "u"), Measurement("m", float("inf"), "u"))},
     ],
-    ids=["all", "least", "hostile lock", "no numbers"],
+    ids=["all", "licences", "expressions", "odd licences", "malware", "least", "hostile lock", "no numbers"],
 )
 def test_it_is_valid_by_the_official_schema(faults: Any, changed: dict[str, Any]) -> None:
     assert faults(to_cyclonedx(material(**changed), NOW)) is None
@@ -136,3 +156,41 @@ def test_every_part_is_in_the_graph_once() -> None:
 def test_it_says_how_complete_it_is(changed: dict[str, Any], word: str) -> None:
     document: Any = to_cyclonedx(material(**changed), NOW)
     assert [row["aggregate"] for row in document["compositions"]] == [word]
+
+
+def library(document: Any, name: str) -> dict[str, Any]:
+    (found,) = (row for row in document["components"] if row["type"] == "library" and row["purl"].startswith(name))
+    return dict(found)
+
+
+def test_every_listed_licence_is_one_that_the_schema_knows(faults: Any) -> None:
+    for name in sorted(LISTED):
+        document: Any = to_cyclonedx(material(licences=(name,)), NOW)
+        (row,) = document["metadata"]["component"]["licenses"]
+        assert row == {"license": {"id": name, "acknowledgement": "declared"}}
+    every = to_cyclonedx(material(), NOW)
+    every["metadata"]["component"]["licenses"] = [{"license": {"id": name}} for name in sorted(LISTED)]  # type: ignore[index, call-overload]
+    assert faults(every) is None
+
+
+def test_licences_and_who_states_them() -> None:
+    document: Any = to_cyclonedx(material(stated=stated(numpy="mit OR isc", sklearn=None)), NOW)
+    assert library(document, "pkg:pypi/numpy")["licenses"] == [
+        {"expression": "MIT OR ISC", "acknowledgement": "declared"}
+    ]
+    assert library(document, "pkg:pypi/numpy")["properties"] == [
+        {"name": "holdfast:licence-class", "value": "permissive"},
+        {"name": "holdfast:licence-source", "value": "CycloneDX"},
+    ]
+    unknown = library(document, "pkg:pypi/scikit-learn")
+    assert "licenses" not in unknown
+    assert unknown["properties"][0]["value"] == "unknown"
+    assert "properties" not in library(to_cyclonedx(material(), NOW), "pkg:pypi/numpy")
+
+
+def test_malware_is_said_where_other_tools_look_for_it() -> None:
+    document: Any = to_cyclonedx(material(malware={"pkg:pypi/numpy@2.4.6": (EVIL,)}), NOW)
+    (row,) = document["vulnerabilities"]
+    assert (row["id"], row["cwes"], row["affects"]) == ("MAL-2026-1", [506], [{"ref": "pkg:pypi/numpy@2.4.6"}])
+    assert {"name": "holdfast:malware", "value": "MAL-2026-1"} in library(document, "pkg:pypi/numpy")["properties"]
+    assert "vulnerabilities" not in to_cyclonedx(material(), NOW)

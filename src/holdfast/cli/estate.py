@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from holdfast.comply.bom.material import Material
     from holdfast.core.settings import Settings
     from holdfast.estate.queries import ModelView, VersionView
+    from holdfast.scan.packages import Package
 
 command = VerbGroup("estate", help="Describe models: write, list and register holdfast.yaml.")
 
@@ -145,17 +146,28 @@ def bom(terminal: Terminal, model: str, settings: Settings, forms: tuple[Form, .
     from holdfast.comply.bom.material import gather
 
     with Holdfast.open(settings) as holdfast, holdfast.store.reading() as tx:
-        material, now = gather(holdfast.manifest.select((model,))[0], tx), holdfast.clock()
+        material, now = gather(holdfast.manifest.select((model,))[0], tx, holdfast.intel), holdfast.clock()
     Output.of(forms, output).write(
         lambda form: _bom_text(material) if form.format == "text" else as_json(to_cyclonedx(material, now)), terminal
     )
 
 
 def _bom_text(material: Material) -> str:
-    files = [(file.role, file.name, file.digest) for file in (material.artifact, *material.files)]
-    packages = [("package", visible(one.name, 100), visible(one.version, 100)) for one in material.lock.packages]
-    loose = [("not pinned", visible(line.text, 100), "-") for line in material.lock.unpinned]
-    return table([*files, *packages, *loose], ("PART", "NAME", "VERSION"))
+    own = visible(", ".join(material.licences), 100) or "-"
+    files = [(file.role, file.name, file.digest, "-") for file in material.files]
+    files.insert(0, (material.artifact.role, material.artifact.name, material.artifact.digest, own))
+    packages = [_bom_package(one, material) for one in material.lock.packages]
+    loose = [("not pinned", visible(line.text, 100), "-", "-") for line in material.lock.unpinned]
+    return table([*files, *packages, *loose], ("PART", "NAME", "VERSION", "LICENCE"))
+
+
+def _bom_package(package: Package, material: Material) -> tuple[str, str, str, str]:
+    """A package that is malware is called that, with who says so."""
+    named = material.malware.get(package.purl, ())
+    part = f"malware ({', '.join(one.id for one in named)})" if named else "package"
+    stated = material.stated.get(package.purl)
+    said = "unknown" if stated is None or stated.expression is None else visible(str(stated.expression), 100)
+    return part, visible(package.name, 100), visible(package.version, 100), said
 
 
 @verb(

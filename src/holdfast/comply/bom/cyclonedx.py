@@ -17,10 +17,16 @@ from holdfast.comply.bom.material import File, Material
 from holdfast.core.contract import Feature
 from holdfast.core.domain import JSONValue, Measurement, canonical_json, to_iso
 from holdfast.core.report.escape import visible
+from holdfast.scan.licences.expression import One
+from holdfast.scan.licences.names import LISTED
+from holdfast.scan.licences.sources import classes
+from holdfast.scan.licences.terms import expressed, together
 
 SCHEMA: Final = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 MAX_METRICS: Final = 5_000
 MAX_TEXT: Final = 1_000
+MALICIOUS_CODE: Final = 506
+"""CWE: embedded malicious code."""
 
 Row = dict[str, JSONValue]
 _DATA: Final = {
@@ -62,6 +68,7 @@ def _body(material: Material) -> Row:
         "components": [*files, *libraries],
         "dependencies": graph,
         "compositions": [{"aggregate": _completeness(material), "dependencies": [own]}],
+        **({"vulnerabilities": malware} if (malware := _malware(material)) else {}),
     }
 
 
@@ -104,6 +111,7 @@ def _model(material: Material) -> Row:
         "name": model.name,
         "version": material.artifact.digest,
         "description": visible(model.purpose, MAX_TEXT),
+        **_licensed(material.licences),
         "authors": [{"name": visible(model.owner, MAX_TEXT)}],
         "hashes": _hashes(material.artifact),
         "modelCard": _card(material),
@@ -215,5 +223,54 @@ def _libraries(material: Material) -> list[Row]:
     for package in material.lock.packages:
         purl = package.purl
         row: Row = {"type": "library", "bom-ref": purl, "name": visible(package.name, 200)}
-        rows[purl] = {**row, "version": visible(package.version, 200), "purl": purl}
+        rows[purl] = {**row, "version": visible(package.version, 200), "purl": purl, **_known(purl, material)}
     return [rows[purl] for purl in sorted(rows)]
+
+
+def _known(purl: str, material: Material) -> Row:
+    """The licence of a package, what it asks and who states it, and that it is malware."""
+    facts: list[tuple[str, str]] = []
+    stated = material.stated.get(purl)
+    if stated is not None:
+        facts += [("licence-class", word) for word in classes(stated)]
+        facts.append(("licence-source", stated.source))
+    facts += [("malware", advisory.id) for advisory in material.malware.get(purl, ())]
+    said = () if stated is None or stated.expression is None else (str(stated.expression),)
+    return {**_licensed(said), **({"properties": _properties(facts)} if facts else {})}
+
+
+def _licensed(said: Iterable[str]) -> Row:
+    """Licences as they are declared: one id of SPDX's, an expression, or words that are neither."""
+    known = [(text, expressed(text)) for text in said]
+    if not known:
+        return {}
+    whole = together(one for _, one in known if one is not None)
+    if whole is None or any(one is None for _, one in known):
+        return {"licenses": [_licence({"name": visible(text, MAX_TEXT)}) for text, _ in known]}
+    if isinstance(whole, One) and not whole.later and whole.exception is None:
+        return {"licenses": [_licence({"id" if whole.id in LISTED else "name": whole.id})]}
+    return {"licenses": [{"expression": str(whole), "acknowledgement": "declared"}]}
+
+
+def _licence(named: Row) -> Row:
+    return {"license": {**named, "acknowledgement": "declared"}}
+
+
+def _malware(material: Material) -> list[JSONValue]:
+    """Packages that are malware, as other tools look for them: one entry a record, with all it affects."""
+    found = {one.id: one for listed in material.malware.values() for one in listed}
+    rows: list[JSONValue] = []
+    for name in sorted(found):
+        hit = sorted(purl for purl, listed in material.malware.items() if any(one.id == name for one in listed))
+        rows.append(
+            {
+                "bom-ref": f"malware:{name}",
+                "id": name,
+                "ratings": [{"severity": "critical"}],
+                "cwes": [MALICIOUS_CODE],
+                "description": visible(found[name].summary, MAX_TEXT),
+                "recommendation": "Remove the package, and replace every secret of the machines it was installed on.",
+                "affects": [{"ref": purl} for purl in hit],
+            }
+        )
+    return rows
