@@ -104,6 +104,14 @@ def test_padding_between_tensors_is_zeros(tmp_path: Path) -> None:
     assert (found.verdict, found.coverage.parsed, found.coverage.skipped_by_shape) == ("clean", 4096 - 48 + 100, 96)
 
 
+def test_gaps_without_end_are_not_read(tmp_path: Path) -> None:
+    here = folder(tmp_path, m_onnx=onnx(tensor()))
+    with (here / "w.bin").open("wb") as file:
+        file.write(NUMBERS)
+        file.truncate(3 << 30)
+    assert rules(scan(here / "w.bin", hash=False)) == {"budget"}
+
+
 def test_a_model_is_no_better_than_its_weights(tmp_path: Path) -> None:
     folder(tmp_path, m_onnx=onnx(tensor("deep/w.bin")), deep__w_bin=HARM)
     assert rules(together(tmp_path)["m.onnx"]) == {"part-blocked"}

@@ -96,8 +96,9 @@ def _left(path: Path, left: list[Span], size: int, names: str, budget: Budget | 
     """What lies between the tensors: zeros are padding, other bytes are looked at and never clean."""
     zeros, unread, facts, looks = 0, 0, list[Fact](), 0
     with open_buffer(path) as data:
-        if len(data) != size or len(left) > MAX_GAPS:
-            return Coverage(0, 0, size), [Fact("budget", f"{len(left):,} pieces between tensors", 0)]
+        between = sum(end - start for start, end in left)
+        if len(data) != size or len(left) > MAX_GAPS or between > (budget or Budget()).unpacked_bytes:
+            return Coverage(0, 0, size), [Fact("budget", f"{between:,} bytes in {len(left):,} gaps between tensors", 0)]
         for start, end in left:
             window = Window(data, start, end)
             if _zeros(window):

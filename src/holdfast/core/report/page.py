@@ -30,7 +30,7 @@ h2{font-size:1.35rem;margin:2.25rem 0 .75rem;padding-bottom:.2rem;border-bottom:
 h3{font-size:1.05rem;margin:1.5rem 0 .25rem}h4{font-size:.95rem;margin:.9rem 0 .15rem}
 p{margin:.35rem 0;max-width:62rem}a{color:var(--link)}ul{margin:.25rem 0;padding-left:1.25rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;margin:.6rem 0;width:100%;font-size:.88rem}
-th{background:var(--raised);font-weight:600}
+th{background:var(--raised);font-weight:600;white-space:nowrap}
 td,th{border:1px solid var(--line);padding:.35rem .55rem;text-align:left;vertical-align:top}
 .count{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums;overflow-wrap:normal}
 .state{font-weight:600;white-space:nowrap}.failed,.blocked{color:var(--bad)}.unknown{color:var(--open)}
