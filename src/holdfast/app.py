@@ -26,9 +26,11 @@ from holdfast.loop.on_observation import Court
 from holdfast.loop.turn import Surroundings
 
 if TYPE_CHECKING:
+    from holdfast.core.domain.observation import Observation
     from holdfast.core.ledger import Ledger
     from holdfast.core.sign import PublicKey, SigningKey
     from holdfast.respond.config import Response
+    from holdfast.scan.allowlist import Allowlist
     from holdfast.watch.pipeline import Pipeline
 
 DEFAULT_ISOLATION = "reduced"
@@ -91,6 +93,7 @@ class Holdfast:
         """
         subjects = self.manifest.select(tuple(names))
         policies = {subject.model.name: policy or self._policy(subject) for subject in subjects}
+        self._take_additions(policies, whole=not names and policy is None, now=as_of is None)
         audit = self._auditor(policies, as_of).audit(subjects, seed=seed, retry=retry, watch=watch)
         moment = as_of or self.clock()
         judgements = self._judge(audit, policies, baselines, moment)
@@ -119,7 +122,22 @@ class Holdfast:
             self.clock,
             isolation=lambda one: policies[one.model.name].isolation(one.model.tier) or DEFAULT_ISOLATION,
             period=lambda one: period_at(moment, policies[one.model.name].results_age(one.model.tier)),
+            again=lambda model, seen: self._again(seen, policies[model], moment),
         )
+
+    def _again(self, seen: Observation, policy: Policy, at: datetime) -> Observation:
+        from holdfast.scan.again import judged_again
+
+        return judged_again(seen, policy.names, at, self.names)
+
+    def _take_additions(self, policies: Mapping[str, Policy], *, whole: bool, now: bool) -> None:
+        """Refuse additions that nobody may make, and record which came into force; not when judging another moment."""
+        from holdfast.gate.additions import refuse, settle
+
+        chosen = {one.digest: one for one in policies.values()}.values()
+        refuse(chosen, self.names)
+        if now:
+            self.store.run(lambda tx: settle(tx, chosen, whole=whole))
 
     def _judge(
         self, audit: Audit, policies: dict[str, Policy], baselines: Callable[[str], Baseline | None], as_of: datetime
@@ -127,7 +145,7 @@ class Holdfast:
         def of(audited: Audited) -> Policy:
             return policies[audited.version.model]
 
-        court = Court(self.store, of, self.intel)
+        court = Court(self.store, of, self.intel, lambda: self.names)
         return tuple(court.judge(one, as_of=as_of, baseline=baselines(one.version.model)) for one in audit.models)
 
     def _policy(self, subject: Subject) -> Policy:
@@ -147,9 +165,19 @@ class Holdfast:
         return (snapshot(tx) or Snapshot.builtin()) if file is None else Snapshot.load(file)
 
     @cached_property
+    def names(self) -> Allowlist | None:
+        """The list of names as set, verified by the trusted keys; None: the one inside. Raises HF-SCN-003 to -007."""
+        if self.settings.names is None:
+            return None
+        from holdfast.core.sign import trusted_keys
+        from holdfast.scan.allowlist.signed import read_signed
+
+        return read_signed(self.settings.names, trusted_keys(self.home))
+
+    @cached_property
     def engine(self) -> Engine:
         """The loop: everything that follows from something else."""
-        around = Surroundings(self.home, self._known, response=lambda: self.response)
+        around = Surroundings(self.home, self._known, response=lambda: self.response, names=lambda: self.names)
         return Engine(self.store, around, on_fault=_log_fault)
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +56,8 @@ class Progress:
 
 
 Watcher = Callable[[Progress], None]
+Again = Callable[[str, Observation], Observation]
+"""What an observation says of a model by the list of names and the additions in force."""
 
 
 class Reconciler:
@@ -65,9 +67,17 @@ class Reconciler:
     """
 
     def __init__(
-        self, store: Store, pool: Pool, clock: Clock, *, retry: bool = False, watch: Watcher | None = None
+        self,
+        store: Store,
+        pool: Pool,
+        clock: Clock,
+        *,
+        retry: bool = False,
+        watch: Watcher | None = None,
+        again: Again | None = None,
     ) -> None:
         self._store, self._pool, self._clock, self._retry = store, pool, clock, retry
+        self._again = again or (lambda _, seen: seen)
         self._watch = watch or (lambda _: None)
         self._owner = new_owner()
         self._renew_at = clock()
@@ -190,7 +200,10 @@ class Reconciler:
     ) -> None:
         place = _place(work)
         del self._open[place]
-        self._results[place] = Result(work, self._versions[place], recorded.observation, cached, elapsed_s, recorded)
+        # What is kept is what was seen; what is shown, and what may run, goes by the names in force.
+        seen = self._again(work.model, recorded.observation)
+        told = recorded if seen is recorded.observation else replace(recorded, observation=seen)
+        self._results[place] = Result(work, self._versions[place], seen, cached, elapsed_s, told)
         self._report(work, state, elapsed_s)
 
     def _settle(self, work: Work, observation: Observation, elapsed_s: float = 0.0) -> None:

@@ -14,7 +14,7 @@ from holdfast.audit.licences import licences
 from holdfast.audit.origin import origin, signature
 from holdfast.audit.plan import Work, plan
 from holdfast.audit.pool import Pool
-from holdfast.audit.reconcile import Reconciler, Result, Watcher
+from holdfast.audit.reconcile import Again, Reconciler, Result, Watcher
 from holdfast.audit.target import EndpointParts, Parts
 from holdfast.core.contract import Contract
 from holdfast.core.domain.clock import Clock
@@ -66,6 +66,7 @@ class Auditor:
     """Audits subjects against a store.
 
     `isolation` is the least sandbox level for a subject, `period` the span of time its results hold for (`period_at`).
+    `again` says what an observation amounts to by the names in force, for a model by its name.
     """
 
     store: Store
@@ -74,6 +75,7 @@ class Auditor:
     clock: Clock
     isolation: Callable[[Subject], str]
     period: Callable[[Subject], int | None]
+    again: Again | None = None
 
     def audit(
         self, subjects: Sequence[Subject], *, seed: int = 0, retry: bool = False, watch: Watcher | None = None
@@ -154,7 +156,8 @@ class Auditor:
             log_folder=self.home,
             plugins=self.settings.plugins,
         ) as pool:
-            return Reconciler(self.store, pool, self.clock, retry=retry, watch=watch).run(works)
+            reconciler = Reconciler(self.store, pool, self.clock, retry=retry, watch=watch, again=self.again)
+            return reconciler.run(works)
 
 
 def _endpoint(subject: Subject) -> EndpointParts | None:
