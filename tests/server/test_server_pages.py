@@ -230,6 +230,7 @@ def test_a_model_page_draws_what_was_measured_and_tables_it(served: Any) -> None
     assert text.count("<svg xmlns") == text.count("The same numbers as a table") >= 1
     assert 'fill="#' not in text
     assert "var(--plot-1)" in text
+    assert text.count("evasion.robust_recall,") == 1, "a property stands once, with all its points"
 
 
 def test_the_pack_is_for_those_who_may_take_it(served: Any) -> None:

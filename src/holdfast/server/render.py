@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from holdfast.core.domain import from_iso, to_iso
 from holdfast.core.report.escape import visible
 from holdfast.core.report.plot import Plot
+from holdfast.core.report.words import by_name
 
 NAVIGATION: Final = (
     ("posture", "Posture", "/posture"),
@@ -62,6 +63,7 @@ def environment() -> Environment:
         seconds=seconds,
         exact=exact,
         brief=brief,
+        by_name=by_name,
     )
     return made
 
@@ -119,7 +121,8 @@ def number(value: float | None) -> str:
     """A figure with as many digits as it deserves."""
     if value is None:
         return "–"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    whole = isinstance(value, int) or (value.is_integer() and abs(value) < 1e15)
+    return f"{value:,.0f}" if whole else f"{value:,.4g}"
 
 
 def iso(text: str | None) -> Markup:

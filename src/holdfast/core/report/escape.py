@@ -27,7 +27,7 @@ def _spell(character: str) -> str:
 
 _ENTITIES: Final = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;", "@": "&#64;", "`": "&#96;"})
 _MARKS: Final = re.compile(r"([\\*_\[\]~#!])")
-_LINKS: Final = re.compile(r"(?i)(https?|ftp)://|www\.")
+_LINKS: Final = re.compile(r"(?i)://|www\.")
 
 
 def markdown(text: object, limit: int = 500) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 
 from holdfast.core.domain import Measurement, Reason, Verdict, to_iso
@@ -20,8 +21,16 @@ def short(version: str) -> str:
 
 
 def number(value: float) -> str:
-    """Four significant digits."""
-    return f"{value:.4g}"
+    """Four significant digits; whole numbers in full."""
+    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+
+
+def by_name(measurements: Iterable[Measurement]) -> list[list[Measurement]]:
+    """The points of each property together, properties in the order they were measured."""
+    properties: dict[str, list[Measurement]] = {}
+    for one in measurements:
+        properties.setdefault(one.name, []).append(one)
+    return list(properties.values())
 
 
 def measured(points: list[Measurement]) -> str:
@@ -44,10 +53,8 @@ def shows(result: CheckResult) -> str:
     for kind, count in counts.items():
         values = [str(fact.value) for fact in result.facts if fact.kind == kind]
         parts.append(visible(f"{kind}: {', '.join(values) if count <= SHOWN_FACTS else f'{count:,} of them'}", 160))
-    properties: dict[str, list[Measurement]] = {}
-    for one in result.measurements:
-        properties.setdefault(one.name, []).append(one)
-    parts += [measured(points) for points in list(properties.values())[:SHOWN_PROPERTIES]]
+    properties = by_name(result.measurements)
+    parts += [measured(points) for points in properties[:SHOWN_PROPERTIES]]
     more = len(properties) - SHOWN_PROPERTIES
     return "; ".join([*parts, f"and {more} more properties"] if more > 0 else parts)
 
