@@ -173,6 +173,34 @@ def test_the_libraries_own_files(tmp_path: Path) -> None:
     assert command(["scan", str(tmp_path / "m.data"), "--no-hash"]) == 0
 
 
+def openvino(*arrays: str) -> bytes:
+    layers = "".join(f'<layer id="{n}" type="Const"><data {one}/></layer>' for n, one in enumerate(arrays))
+    return f'<?xml version="1.0"?><net name="m" version="11"><layers>{layers}</layers><edges/></net>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("arrays", "verdict"),
+    [
+        (
+            [
+                'element_type="f32" shape="2, 6" offset="0" size="48"',
+                'element_type="i8" shape="48" offset="48" size="48"',
+            ],
+            "clean",
+        ),
+        (['element_type="f32" shape="2, 6" offset="0" size="48"'], "unknown"),
+        (['element_type="f32" shape="2, 6" offset="0" size="96"'], "unknown"),
+        (['element_type="f32" shape="24" offset="0" size="-96"'], "unknown"),
+        (['precision="FP32" offset="0" size="96"'], "clean"),
+    ],
+    ids=itertools.count(),
+)
+def test_the_arrays_of_openvino(tmp_path: Path, arrays: list[str], verdict: str) -> None:
+    folder(tmp_path, m_xml=openvino(*arrays), m_bin=NUMBERS, n_bin=NUMBERS)
+    for found in (together(tmp_path), {name: scan(tmp_path / name) for name in ("m.bin", "n.bin")}):
+        assert (found["m.bin"].verdict, found["n.bin"].verdict) == (verdict, "unknown")
+
+
 def sharded(*names: str) -> bytes:
     return json.dumps({"metadata": {}, "weight_map": {f"t{n}": name for n, name in enumerate(names)}}).encode()
 

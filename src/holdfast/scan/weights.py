@@ -28,7 +28,7 @@ MAX_MODELS: Final = 8
 MAX_MODEL_BYTES: Final = 256 << 20
 MAX_GAPS: Final = 10_000
 MAX_LOOKS: Final = 16
-_MODELS: Final = (".onnx", ".tflite", ".index")
+_MODELS: Final = (".onnx", ".tflite", ".index", ".xml")
 """How models are called that keep tensors in other files. A name only says where to look; bytes decide."""
 
 Claimant = tuple[FileReport, Claim]

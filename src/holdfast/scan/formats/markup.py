@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Final
 from xml.parsers import expat
 
@@ -14,6 +16,16 @@ MAX_DEPTH: Final = 1000
 _CHUNK: Final = 1 << 20
 _CODE: Final = frozenset(("script", "object", "embed", "iframe", "stylesheet", "include"))
 _PLACES: Final = frozenset(("path", "file", "location", "filename", "library"))
+_NUMBER: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
+_BITS: Final = {
+    **dict.fromkeys(("f64", "i64", "u64"), 64),
+    **dict.fromkeys(("f32", "i32", "u32"), 32),
+    **dict.fromkeys(("f16", "bf16", "i16", "u16"), 16),
+    **dict.fromkeys(("i8", "u8", "boolean", "f8e4m3", "f8e5m2", "f8e8m0"), 8),
+    **dict.fromkeys(("i4", "u4", "nf4", "f4e2m1"), 4),
+    "u1": 1,
+}
+"""Bits of an element, by OpenVINO's names."""
 
 
 class _Watch:
@@ -38,9 +50,21 @@ class _Watch:
             self.seen.add("script", f"element {name[:80]}", self.parser.CurrentByteIndex)
         if "library" in attributes:
             self.seen.add("native-library", attributes["library"][:200], self.parser.CurrentByteIndex)
+        if self.seen.format == "openvino" and {"offset", "size"} <= set(attributes):
+            self.constant(attributes)
         for key, value in attributes.items():
             if key.lower() in _PLACES and (escapes(value) or "://" in value):
                 self.seen.add("path-escape", value[:200], self.parser.CurrentByteIndex)
+
+    def constant(self, told: dict[str, str]) -> None:
+        """An array of OpenVINO lies in the file beside the XML that is called as it is, with `.bin` behind its stem."""
+        offset, size = (int(told[key]) if _NUMBER.fullmatch(told[key]) else None for key in ("offset", "size"))
+        shape = _shaped(told)
+        if offset is None or size is None or shape not in (None, size):
+            self.seen.add("malformed", "an array whose bytes are not those of its shape", self.parser.CurrentByteIndex)
+            size = None
+        if self.seen.claims.add(".bin", offset or 0, size, appended=True):
+            self.seen.add("external-file", "*.bin", self.parser.CurrentByteIndex)
 
     def end(self, _name: str) -> None:
         self.depth -= 1
@@ -54,6 +78,15 @@ class _Watch:
 
     def instruction(self, target: str, _data: str) -> None:
         self.seen.add("script", f"instruction {target[:80]}", self.parser.CurrentByteIndex)
+
+
+def _shaped(told: dict[str, str]) -> int | None:
+    """Bytes of an array by its type and shape; None where the file does not say both, or the type has no one size."""
+    bits, words = _BITS.get(told.get("element_type", "")), told.get("shape")
+    if bits is None or words is None or not re.fullmatch(r"[0-9, ]{0,400}", words):
+        return None
+    counts = [int(word) for word in words.split(",") if word.strip().isdigit()]
+    return -(-bits * math.prod(counts) // 8)
 
 
 def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:  # noqa: ARG001
