@@ -17,6 +17,7 @@ from holdfast.attack.evasion.exact.box import Box, nearer
 from holdfast.attack.evasion.exact.formula import Formula, within
 from holdfast.attack.evasion.exact.ground import Floats, Ground, Place
 from holdfast.attack.evasion.exact.program import Solved, Status
+from holdfast.attack.evasion.exact.settling import Offered, Settling
 from holdfast.attack.evasion.goal import reached
 from holdfast.attack.evasion.search import search
 from holdfast.attack.interface import PROVEN_WITHIN, Budget, EvasionResult, Goal, Norm, attack
@@ -30,6 +31,8 @@ TOLERANCE = 5e-7
 ROUNDS = 8
 ROOT, BRANCH = 1_000, 10
 """What a coefficient of a program costs, in nodes of the budget: once, and at each branch of the solver."""
+SETTLING = 0.9
+"""Of a row's seconds: what settling by prices may take."""
 FIRM = 1e-5
 """How far beyond the decision a row is asked to be where the solver's tolerance put the last one before it."""
 
@@ -122,6 +125,31 @@ class Closing:
         self._until = None if budget.seconds_per_row is None else time.monotonic() + budget.seconds_per_row
 
     def run(self) -> None:
+        """By prices, and what they leave open by programs."""
+        if self.norm is Norm.LINF:
+            self._settle()
+        if not self.answer.closed:
+            self._program()
+
+    def _settle(self) -> None:
+        seconds = None if self.budget.seconds_per_row is None else SETTLING * self.budget.seconds_per_row
+        settling = Settling(self.place, self.answer, self._offer, self.budget.nodes_per_row, seconds)
+        settling.run()
+        self.answer.nodes += settling.visited
+        self.answer.limited = settling.limited
+
+    def _offer(self, wish: Floats) -> Offered:
+        """Keep a row that leads, as it is or projected onto the contract."""
+        if self._kept(wish):
+            return Offered.KEPT
+        before = self.answer.distance
+        projected = self.ground.contract.project(wish[None], self.place.row[None], self.ground.scales)
+        if self._kept(projected.X[0]) and self.answer.distance < before:
+            return Offered.KEPT
+        plain = not self.ground.contract.derived
+        return Offered.REFUTED if plain and not self._crosses(wish) else Offered.INVALID
+
+    def _program(self) -> None:
         """Solve in ever smaller boxes until nothing is left below the move found, or nothing changes."""
         for _ in range(ROUNDS):
             before = self.answer.distance

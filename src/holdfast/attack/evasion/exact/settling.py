@@ -1,0 +1,114 @@
+"""Settles one row by prices: whether there is a nearer evasion than the one known, else how near there is none."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol
+
+from holdfast.attack.evasion.exact import price_kernels as kernels
+from holdfast.attack.evasion.exact.box import Box, nearer
+from holdfast.attack.evasion.exact.formula import within
+from holdfast.attack.evasion.exact.ground import Floats, Place
+from holdfast.attack.evasion.exact.prices import Prices
+from holdfast.attack.interface import Norm
+
+SLICE = 1_000_000
+"""Leaves looked at between two looks at the clock."""
+SHARES = (1.0, 0.95, 0.8, 0.6, 0.4)
+"""Of the distance known: boxes asked about, ever smaller ones until one holds nothing."""
+PART = 0.5
+"""Of the budget left, what one box may take."""
+LEAP, LEAP_PART = 0.75, 0.1
+"""As both, for the box asked about after each arrival: where one was missed, nearer ones often were."""
+
+
+class Offered(Enum):
+    """What became of a row that leads."""
+
+    KEPT = 0
+    INVALID = 1
+    REFUTED = 2
+    """The model itself says that it does not cross."""
+
+
+REFUSALS = {Offered.INVALID: 8, Offered.REFUTED: 200}
+"""Rows of one box that the contract or the model may refuse before only a proof is asked for."""
+
+
+class Known(Protocol):
+    """A row's answer: its distance, the floor below it, and whether they meet."""
+
+    distance: float
+    floor: float
+
+    @property
+    def closed(self) -> bool: ...
+
+
+class Settling:
+    """Asks about boxes of one row. `offer` takes rows that lead, and keeps them; `limit` counts leaves looked at."""
+
+    def __init__(
+        self, place: Place, known: Known, offer: Callable[[Floats], Offered], limit: int, seconds: float | None
+    ) -> None:
+        self.place, self.known, self.offer, self.limit = place, known, offer, limit
+        self.visited, self.limited = 0, False
+        self._seconds, self._begun = seconds, time.monotonic()
+
+    def run(self) -> None:
+        """Until the row is settled, or the budget or what prices can say is used up."""
+        turn = 0
+        while not self.known.closed and turn < len(SHARES) and self._left() > 0.0:
+            answer = self._ask(self.known.distance * SHARES[turn], PART)
+            self.limited = answer == kernels.LIMIT
+            if answer == kernels.ARRIVED:
+                self._leap()
+                turn = 0
+            elif answer == kernels.LIMIT and math.isfinite(self.known.distance):
+                turn += 1
+            elif answer == kernels.NONE and turn > 0 and self._left() > PART:
+                turn = 0
+            else:
+                return
+
+    def _leap(self) -> None:
+        """Go on to ever nearer rows while that is easy."""
+        answer = kernels.ARRIVED
+        while answer == kernels.ARRIVED and not self.known.closed and self._left() > 0.0:
+            answer = self._ask(self.known.distance * LEAP, LEAP_PART)
+
+    def _left(self) -> float:
+        """The share of the budget that is left."""
+        if self._seconds is None:
+            return 1.0 - self.visited / self.limit
+        return 1.0 - (time.monotonic() - self._begun) / max(self._seconds, 1e-9)
+
+    def _ask(self, radius: float, part: float) -> int:
+        """Settle the box below a radius with a part of the budget; ARRIVED: a nearer row is known now, and kept."""
+        box = Box.of(self.place, within(self.place, nearer(self.place, Norm.LINF, radius)))
+        prices = Prices.of(box)
+        if prices is None:
+            return kernels.UNSURE
+        until, before = self._left() * (1.0 - part), self.visited
+        refused = dict.fromkeys(REFUSALS, 0)
+        answer = kernels.LIMIT
+        while answer == kernels.LIMIT and self._left() > until:
+            answer = self._go_on(prices, before)
+            if answer == kernels.ARRIVED:
+                offered = self.offer(prices.row())
+                if offered is Offered.KEPT:
+                    return answer
+                refused[offered] += 1
+                prices.refuse(refuted=offered is Offered.REFUTED, quiet=refused[offered] >= REFUSALS[offered])
+                answer = kernels.LIMIT
+        if answer == kernels.NONE:
+            self.known.floor = min(max(self.known.floor, radius), self.known.distance)
+        return answer
+
+    def _go_on(self, prices: Prices, before: int) -> int:
+        answer = prices.search(prices.visited + SLICE)
+        self.visited = before + prices.visited
+        return answer
