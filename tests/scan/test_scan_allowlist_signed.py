@@ -121,7 +121,7 @@ def test_the_list_inside_could_be_signed() -> None:
 
 
 @given(st.data())
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_no_byte_of_an_envelope_can_be_changed_unseen(tmp_path: Path, data: st.DataObject) -> None:
     envelope = json.loads(sign_list(raw(), KEY))
     part = data.draw(st.sampled_from(["payload", "sig"]))
