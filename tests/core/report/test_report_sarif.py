@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlparse
 
 import pytest
 
-from holdfast.core.domain import Severity, Verdict
-from holdfast.core.report import render
+from holdfast.core.domain import Fact, Reason, Severity, Verdict
+from holdfast.core.report import FileRow, ScanReport, render
 from holdfast.core.report import sarif as module
 
 LEVELS = {"none", "note", "warning", "error"}
@@ -158,3 +159,19 @@ def test_hostile_words_stay_words(samples: Any) -> None:
 def test_a_clean_report_is_a_log_without_results(samples: Any) -> None:
     passed = samples.model(Verdict.PASSED, (), ())
     assert check(render(samples.gate(passed, verdict=Verdict.PASSED, exit_code=0), "sarif"))["results"] == []
+
+
+def test_what_a_verdict_owes_to_additions_is_told_and_is_no_finding(samples: Any) -> None:
+    said = Reason("names", Verdict.PASSED, "judged with acme.Scorer added by this policy", "train it anew", None, False)
+    gated = samples.gate()
+    (model,) = gated.audit.models
+    judged = replace(model.judgement, reasons=(*model.judgement.reasons, said))
+    audit = replace(gated.audit, models=(replace(model, judgement=judged),))
+    results = check(render(replace(gated, audit=audit), "sarif"))["results"]
+    (told,) = (result for result in results if result["ruleId"] == "names")
+    assert (told["kind"], told["level"]) == ("informational", "none")
+    assert "acme.Scorer added" in told["message"]["text"]
+    row = FileRow("a.pkl", None, "pickle", "clean", 1.0, 0.0, 9, {}, (Fact("scan.addition", "acme.Scorer"),))
+    plain = replace(row, path="b.pkl", facts=(Fact("import", "numpy.ndarray"),))
+    (told,) = check(render(ScanReport((row, plain)), "sarif"))["results"]
+    assert (told["ruleId"], told["kind"], told["level"]) == ("scan.added", "informational", "none")

@@ -27,6 +27,8 @@ _SCORES: Final = {
     Severity.INFO: 0.0,
 }
 _LEVELS: Final = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning"}
+ADDITIONS_NOTE: Final = "names"
+"""The rule of reasons that name what a site added to the list of names."""
 _SCAN_RULES: Final = {
     "blocked": (Severity.CRITICAL, "The file can run code or hides something when it is loaded."),
     "unknown": (Severity.MEDIUM, "The file could not be read to its end, so nothing is known about the rest."),
@@ -48,7 +50,8 @@ class _Result:
     line: int = 1
     help: str = ""
     technique: str | None = None
-    open: bool = False
+    kind: str = "fail"
+    """fail, open (not decided) or informational, in the standard's words."""
     properties: tuple[tuple[str, JSONValue], ...] = ()
     accepted: str | None = None
     """Who lets it pass, and until when."""
@@ -104,6 +107,8 @@ def _results(report: Report) -> Iterable[_Result]:
         if isinstance(report, GateReport):
             unknown = [reason for reason in item.reasons if reason.verdict is Verdict.UNKNOWN]
             yield from (_of_reason(item, reason) for reason in unknown)
+            added = [reason for reason in item.reasons if reason.rule == ADDITIONS_NOTE]
+            yield from (_of_addition(item, reason) for reason in added)
 
 
 def _place(item: ModelReport) -> tuple[str, str | None]:
@@ -146,7 +151,24 @@ def _of_reason(item: ModelReport, reason: Reason) -> _Result:
         beside,
         item.line,
         reason.fix,
-        open=True,
+        kind="open",
+        properties=(("model", item.model), ("version", item.version)),
+    )
+
+
+def _of_addition(item: ModelReport, reason: Reason) -> _Result:
+    """What a verdict owes to a name that the site added: nothing is wrong, and nothing is silent."""
+    place, beside = _place(item)
+    return _Result(
+        reason.rule,
+        Severity.INFO,
+        f"{item.model}: {reason.why}",
+        digest([item.model, reason.rule, reason.why]),
+        place,
+        beside,
+        item.line,
+        reason.fix,
+        kind="informational",
         properties=(("model", item.model), ("version", item.version)),
     )
 
@@ -162,6 +184,7 @@ def _of_file(row: FileRow) -> _Result:
         row.path,
         help=meaning,
         technique="AML.T0011.000" if row.verdict == "blocked" else None,
+        kind="informational" if row.verdict == "clean" else "fail",
         properties=(("sha256", row.sha256), ("format", row.format)),
     )
 
@@ -200,8 +223,8 @@ def _result(one: _Result, index: int) -> dict[str, JSONValue]:
     value: dict[str, JSONValue] = {
         "ruleId": visible(one.rule, 200),
         "ruleIndex": index,
-        "kind": "open" if one.open else "fail",
-        "level": "none" if one.open else _LEVELS.get(one.severity, "note"),
+        "kind": one.kind,
+        "level": _LEVELS.get(one.severity, "note") if one.kind == "fail" else "none",
         "message": {"text": visible(one.message, MAX_TEXT)},
         "locations": [_location(one.place, one.line)],
         "partialFingerprints": {
