@@ -15,6 +15,7 @@ from tests.scan.test_scan_tensorflow import DENSE, field, look, node, number
 
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.sniff import sniff
+from holdfast.scan import scan
 from holdfast.scan.inspect import Inspector
 
 flatbuffers = pytest.importorskip("flatbuffers", reason="the test builds its models with flatbuffers")
@@ -63,6 +64,7 @@ def tflite(
     group: str = "",
     buffer: int = 0,
     note: str = "a model",
+    outside: tuple[tuple[int, int, int], ...] = (),
 ) -> bytes:
     builder = flatbuffers.Builder(1024)
     data = builder.CreateByteVector(b"\1" * 400)
@@ -84,6 +86,8 @@ def tflite(
     tensors, runs = vector(builder, [tensor]), vector(builder, [run])
     graph = vector(builder, [table(builder, _0=("offset", tensors), _3=("offset", runs))])
     codes, text = vector(builder, [code]), builder.CreateString(note)
+    kept = [table(builder, _1=("Uint32", n), _2=("Uint64", at), _3=("Uint64", size)) for n, at, size in outside]
+    entries = vector(builder, kept)
     groups = vector(builder, [table(builder, _0=("offset", builder.CreateString(group)))] if group else [])
     root = table(
         builder,
@@ -93,6 +97,7 @@ def tflite(
         _3=("offset", text),
         _4=("offset", buffers),
         _8=("offset", groups),
+        _9=("offset", entries),
     )
     builder.Finish(root, file_identifier=b"TFL3")
     return bytes(builder.Output())
@@ -123,6 +128,16 @@ def test_tflite(tmp_path, data, verdict, rule):
     found = look(tmp_path, data)
     assert (found.format, found.verdict) == ("tflite", verdict), found.facts
     assert rule in {hit.rule.id for hit in found.hits} | {""}
+
+
+def test_weights_of_a_tflite_model_lie_where_it_says(tmp_path):
+    model, weights = tmp_path / "m.tflite", tmp_path / "w.bin"
+    weights.write_bytes(b"\x97\x93\xa1\xd6" * 25)
+    for entries, verdict in ((((0, 0, 60), (0, 60, 40)), "clean"), (((0, 0, 60),), "unknown"), ((), "unknown")):
+        model.write_bytes(tflite(group="w.bin", outside=entries))
+        assert scan(weights, hash=False).verdict == verdict
+    model.write_bytes(tflite(group="w.bin", outside=((1, 0, 100),)))
+    assert (scan(model, hash=False).verdict, scan(weights, hash=False).verdict) == ("unknown", "unknown")
 
 
 def with_files(data: bytes, **members: bytes) -> bytes:
