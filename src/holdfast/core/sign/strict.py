@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 MAX_DEPTH = 64
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text, or what is left of the data where one is not closed: each byte is looked at once."""
 _NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -26,9 +29,8 @@ def parse_object(data: bytes, max_bytes: int) -> dict[str, Any]:
 
 
 def _bound_depth(data: bytes) -> None:
-    """Brackets inside strings count too, which only makes the bound stricter where nobody needs it."""
     depth = 0
-    for byte in data.translate(None, delete=_NO_BRACKET):
+    for byte in _STRING.sub(b"", data).translate(None, delete=_NO_BRACKET):
         depth += (byte in b"[{") - (byte in b"]}")
         if depth > MAX_DEPTH:
             raise ValueError(f"it is nested deeper than {MAX_DEPTH} levels")
