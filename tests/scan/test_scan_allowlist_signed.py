@@ -16,7 +16,7 @@ from holdfast.core.sign import SigningKey, dsse_sign
 from holdfast.scan import ScanVerdict, scan
 from holdfast.scan.allowlist import Allowlist
 from holdfast.scan.allowlist.header import as_bytes, sealed
-from holdfast.scan.allowlist.signed import PAYLOAD_TYPE, read_signed, sign_list
+from holdfast.scan.allowlist.signed import PAYLOAD_TYPE, main, read_signed, sign_list
 
 KEY, OTHER = SigningKey.generate(), SigningKey.generate()
 DAY = date(2027, 1, 2)
@@ -118,6 +118,15 @@ def test_the_list_inside_could_be_signed() -> None:
     from holdfast.scan.allowlist import NAMES
 
     assert sign_list(NAMES.read_bytes(), KEY).startswith(b'{"payload":')
+
+
+def test_signing_as_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    KEY.save(tmp_path / "key.pem")
+    (tmp_path / "names.json").write_bytes(raw())
+    words = [str(tmp_path / "names.json"), "--key", str(tmp_path / "key.pem"), "--output", str(tmp_path / "out.json")]
+    monkeypatch.setattr("sys.argv", ["signed", *words])
+    main()
+    assert read_signed(tmp_path / "out.json", [KEY.public]).header.dated == DAY
 
 
 @given(st.data())

@@ -1,11 +1,14 @@
 """A list of names from elsewhere: believed where a key that this installation trusts has signed it, and else refused.
 
+    python -m holdfast.scan.allowlist.signed names.json --key key.pem --output names.dsse.json
+
 One DSSE envelope around the list's own bytes. A signature does not lift the floor: no list lets a pickle use the
 standard library beyond what is written by hand here, or a package that is denied for what it is for.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -97,3 +100,17 @@ def _bytes(path: Path) -> bytes:
     except OSError as fault:
         raise unreadable(f"{path}: {fault.strerror or fault}") from fault
     return raw
+
+
+def main() -> None:
+    """Sign a list that the generator wrote."""
+    parser = argparse.ArgumentParser(description="Sign a list of names.")
+    parser.add_argument("list", type=Path)
+    parser.add_argument("--key", type=Path, required=True, help="a private key")
+    parser.add_argument("--output", type=Path, required=True)
+    options = parser.parse_args()
+    options.output.write_bytes(sign_list(options.list.read_bytes(), SigningKey.load(options.key)))
+
+
+if __name__ == "__main__":
+    main()
