@@ -10,7 +10,7 @@ from holdfast.core.domain import Fact
 from holdfast.scan.inspect import Budget
 from holdfast.scan.report import FileReport
 from holdfast.scan.rules import ScanVerdict, judge, verdict_of
-from holdfast.scan.weights import RAW, claims_on, explained
+from holdfast.scan.weights import RAW, claims_of, explained
 
 PART = "model-part"
 """The fact by which an MLmodel or an index names a file or folder beside it; nothing against it by itself."""
@@ -41,15 +41,16 @@ def _settled(reports: list[FileReport], before: dict[Path, FileReport], budget: 
 
     `before` are reports of the first one's folder that were given already, as nothing about them was open.
     """
-    models = [report for report in reports if report.claims]
+    claims = claims_of(report for report in reports if report.claims)
     found = before | {Path(report.path): report for report in reports}
     for path, report in found.items():
         if report.format == RAW:
-            found[path] = explained(report, claims_on(path, models), budget)
+            found[path] = explained(report, claims.get(path, []), budget)
+    folders = {folder for path in found for folder in path.parents}
     for flavored in (False, True):
         for path, report in found.items():
             if _parts(report) and (report.format == "mlmodel") is flavored:
-                found[path] = _with_parts(report, found)
+                found[path] = _with_parts(report, found, folders)
     yield from (found[Path(report.path)] for report in reports)
 
 
@@ -59,10 +60,10 @@ def _parts(report: FileReport) -> list[str]:
     return named + [str(claim.path(Path(report.path).name)) for claim in report.claims]
 
 
-def _with_parts(report: FileReport, found: dict[Path, FileReport]) -> FileReport:
+def _with_parts(report: FileReport, found: dict[Path, FileReport], folders: set[Path]) -> FileReport:
     """The report with what is wrong with its parts."""
     folder = Path(report.path).parent
-    more = tuple(fact for name in _parts(report) for fact in _part(name, folder, found))
+    more = tuple(fact for name in _parts(report) for fact in _part(name, folder, found, folders))
     if not more:
         return report
     facts = (*report.facts, *more)
@@ -70,10 +71,12 @@ def _with_parts(report: FileReport, found: dict[Path, FileReport]) -> FileReport
     return replace(report, facts=facts, hits=hits, verdict=verdict_of(hits))
 
 
-def _part(name: str, folder: Path, found: dict[Path, FileReport]) -> Iterator[Fact]:
+def _part(name: str, folder: Path, found: dict[Path, FileReport], folders: set[Path]) -> Iterator[Fact]:
     """Nothing where the part is clean; the worst of a folder's files speaks for it."""
     place = folder / PurePosixPath(name)
-    inside = [report for path, report in found.items() if path == place or place in path.parents]
+    inside = [found[place]] if place in found else []
+    if place in folders:
+        inside = [report for path, report in found.items() if place in path.parents]
     if not inside:
         yield Fact("part-missing", name)
         return

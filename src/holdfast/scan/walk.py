@@ -19,7 +19,7 @@ from holdfast.scan.inspect import Budget, Inspector, Seen
 from holdfast.scan.report import Coverage, FileReport
 from holdfast.scan.rules import judge, verdict_of
 from holdfast.scan.together import joined
-from holdfast.scan.weights import RAW, beside, claims_on, explained
+from holdfast.scan.weights import RAW, beside, claims_of, explained
 
 CHUNK: Final = 4 << 20
 """Bytes that are hashed at a time."""
@@ -105,7 +105,7 @@ class _Walk:
         if report.format != RAW or not self.neighbours:
             return report
         quick = replace(self, want_hash=False)
-        return explained(report, claims_on(path, beside(path, quick._report)), self.budget)
+        return explained(report, claims_of(beside(path, quick._report)).get(path, []), self.budget)
 
     def _inside(self, folder: Path, root: Path) -> Iterator[FileReport]:
         for file in _files(folder):

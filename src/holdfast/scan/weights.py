@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from holdfast.core.domain import Fact
@@ -28,6 +28,7 @@ MAX_MODELS: Final = 8
 MAX_MODEL_BYTES: Final = 256 << 20
 MAX_GAPS: Final = 10_000
 MAX_LOOKS: Final = 16
+MAX_NAMES: Final = 5
 _MODELS: Final = (".onnx", ".tflite", ".index", ".xml")
 """How models are called that keep tensors in other files. A name only says where to look; bytes decide."""
 
@@ -58,14 +59,14 @@ def _small(entry: os.DirEntry[str]) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_size <= MAX_MODEL_BYTES
 
 
-def claims_on(path: Path, models: Iterable[FileReport]) -> list[Claimant]:
-    """What understood models say of the file at `path`."""
-    return [
-        (model, claim)
-        for model in models
-        for claim in model.claims
-        if understood(model) and Path(model.path).parent / claim.path(Path(model.path).name) == path
-    ]
+def claims_of(models: Iterable[FileReport]) -> dict[Path, list[Claimant]]:
+    """What understood models say of other files, by those files' paths."""
+    found: dict[Path, list[Claimant]] = {}
+    for model in models:
+        here = Path(model.path)
+        for claim in model.claims if understood(model) else ():
+            found.setdefault(here.parent / claim.path(here.name), []).append((model, claim))
+    return found
 
 
 def explained(report: FileReport, claimants: list[Claimant], budget: Budget | None) -> FileReport:
@@ -74,7 +75,7 @@ def explained(report: FileReport, claimants: list[Claimant], budget: Budget | No
     if report.format != RAW or not sized or sized != claimants:
         return report
     spans = joined(span for _, claim in sized for span in claim.spans)
-    names = ", ".join(dict.fromkeys(_name(model, report) for model, _ in sized))
+    names = _names(report, [model for model, _ in sized])
     if spans and spans[-1][1] > report.bytes:
         fact = Fact("truncated", f"{names} needs {spans[-1][1]:,} bytes of it", report.bytes)
         return _judged(report, (*report.facts, fact), report.coverage)
@@ -87,9 +88,12 @@ def explained(report: FileReport, claimants: list[Claimant], budget: Budget | No
     return replace(_judged(report, (*kept, Fact("weights-of", names), *more), coverage), format="weights")
 
 
-def _name(model: FileReport, report: FileReport) -> str:
-    """The model as seen from the weights' folder upward."""
-    return PurePosixPath(os.path.relpath(model.path, Path(report.path).parent)).as_posix()[:200]
+def _names(report: FileReport, models: list[FileReport]) -> str:
+    """The models as seen from the weights' folder upward."""
+    here = Path(report.path).parent
+    seen = list(dict.fromkeys(Path(os.path.relpath(model.path, here)).as_posix()[:200] for model in models))
+    more = len(seen) - MAX_NAMES
+    return ", ".join(seen[:MAX_NAMES]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _left(path: Path, left: list[Span], size: int, names: str, budget: Budget | None) -> tuple[Coverage, list[Fact]]:
