@@ -166,48 +166,55 @@ TEMPLATES = [b"{% for m in x %}{{ m['a' ~ b] | map(attribute='c') | join }}{% en
 _TREES = ("xgboost-json", "xgboost-ubj", "lightgbm-text", "catboost-cbm", "catboost-json", "onnx", "pickle", "joblib")
 
 
-def targets(known: dict[str, list[bytes]]) -> dict[str, tuple[Callable[[], Check], list[bytes]]]:
-    """Name, what to check, and where to begin."""
+def check_of(name: str) -> Check:
+    """What one target checks; a name without an entry of its own is a format of the scan."""
+    reads = "holdfast.core.formats.read"
+    own: dict[str, Callable[[], Check]] = {
+        "pickle": check_pickle,
+        "pickle-scan": lambda: check_scan("pickle"),
+        "any": lambda: check_scan(None),
+        "trees": lambda: check_declared(reads, "read_buffer", _FORMAT_ERROR),
+        "nets": lambda: check_declared(reads, "read_net_buffer", _FORMAT_ERROR),
+        "ubj": lambda: check_declared("holdfast.core.formats.ubj", "parse", _FORMAT_ERROR),
+        "sarif": lambda: check_declared(
+            "holdfast.scan.sarif", "parse_sarif", "builtins:ValueError", "builtins:RecursionError"
+        ),
+        "lock": check_lock,
+        "template": check_template,
+        "flexbuffer": check_options,
+    }
+    return own[name]() if name in own else check_scan(name)
+
+
+def beginnings(known: dict[str, list[bytes]]) -> dict[str, list[bytes]]:
+    """Where each target begins, by its name."""
 
     def all_of(*kinds: str) -> list[bytes]:
         return [data for kind in kinds for data in known.get(kind, ())]
 
-    reads = "holdfast.core.formats.read"
-    found: dict[str, tuple[Callable[[], Check], list[bytes]]] = {
-        kind: (lambda kind=kind: check_scan(kind), data) for kind, data in known.items()
+    found = known | {
+        "pickle-scan": known["pickle"],
+        "any": all_of(*known),
+        "trees": all_of(*_TREES),
+        "nets": all_of("onnx", "torch-zip", "pickle", "joblib"),
+        "ubj": all_of("xgboost-ubj"),
+        "sarif": [json.dumps(SARIF).encode()],
+        "lock": LOCKS,
+        "template": TEMPLATES,
+        "flexbuffer": [b"\3Erf\0\4abcd\0\2\13\7\24\24\4\50\1"],
     }
-    found["pickle"] = (check_pickle, known["pickle"])
-    found["pickle-scan"] = (lambda: check_scan("pickle"), known["pickle"])
-    found["any"] = (lambda: check_scan(None), [data for many in known.values() for data in many])
-    found["trees"] = (lambda: check_declared(reads, "read_buffer", _FORMAT_ERROR), all_of(*_TREES))
-    found["nets"] = (
-        lambda: check_declared(reads, "read_net_buffer", _FORMAT_ERROR),
-        all_of("onnx", "torch-zip", "pickle", "joblib"),
-    )
-    found["ubj"] = (lambda: check_declared("holdfast.core.formats.ubj", "parse", _FORMAT_ERROR), all_of("xgboost-ubj"))
-    found["sarif"] = (
-        lambda: check_declared("holdfast.scan.sarif", "parse_sarif", "builtins:ValueError", "builtins:RecursionError"),
-        [json.dumps(SARIF).encode()],
-    )
-    found["lock"] = (check_lock, LOCKS)
-    found["template"] = (check_template, TEMPLATES)
-    found["flexbuffer"] = (check_options, [b"\3Erf\0\4abcd\0\2\13\7\24\24\4\50\1"])
-    return {name: (make, data) for name, (make, data) in found.items() if data}
+    return {name: data for name, data in found.items() if data}
 
 
 def fuzz(name: str, seconds: int, folder: Path) -> None:
-    """Fuzz one target in this process, which ends with it."""
+    """Fuzz one target from what lies in `folder/corpus`, in this process, which ends with it."""
     import atheris
 
-    with atheris.instrument_imports(include=["holdfast"]):
-        make, data = targets(seeds())[name]
-        check = make()
-        for case in data:
-            check(case)  # loads what a reader loads late
     corpus = folder / "corpus"
-    corpus.mkdir()
-    for number, case in enumerate(data):
-        (corpus / str(number)).write_bytes(case)
+    with atheris.instrument_imports(include=["holdfast"]):
+        check = check_of(name)
+        for case in sorted(corpus.iterdir()):
+            check(case.read_bytes())  # loads what a reader loads late
     # Some unpicklers ask for all the memory there is; libFuzzer would take that for a finding.
     resource.setrlimit(resource.RLIMIT_AS, (4 * MEMORY_MB << 20, 4 * MEMORY_MB << 20))
     options = {"max_total_time": seconds, "max_len": MOST_BYTES, "timeout": CASE_S, "rss_limit_mb": MEMORY_MB}
@@ -216,9 +223,12 @@ def fuzz(name: str, seconds: int, folder: Path) -> None:
     atheris.Fuzz()
 
 
-def run(name: str, seconds: int, folder: Path) -> tuple[int, str]:
+def run(name: str, seconds: int, folder: Path, data: list[bytes]) -> tuple[int, str]:
     """Cases, and what was found (empty: nothing)."""
-    folder.mkdir()
+    corpus = folder / "corpus"
+    corpus.mkdir(parents=True)
+    for number, case in enumerate(data):
+        (corpus / str(number)).write_bytes(case)
     command = [sys.executable, "-m", "benchmarks.fuzz_guided", name, "--seconds", str(seconds), "--inside", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20 * seconds + 600, check=False)
     cases = re.search(r"number_of_executed_units:\s+(\d+)", done.stderr) or re.search(r"Done (\d+) runs", done.stderr)
@@ -234,10 +244,11 @@ def run(name: str, seconds: int, folder: Path) -> tuple[int, str]:
     return int(cases[1]) if cases else 0, f"{shown or done.returncode}: {' | '.join(said)[:500]}"
 
 
-def results(names: list[str], seconds: int, folder: Path) -> Iterator[Metric]:
+def results(begin: dict[str, list[bytes]], seconds: int, folder: Path) -> Iterator[Metric]:
+    """One line for each target, and what it comes to."""
     found = total = 0
-    for name in names:
-        cases, finding = run(name, seconds, folder / name)
+    for name, data in begin.items():
+        cases, finding = run(name, seconds, folder / name, data)
         total, found = total + cases, found + bool(finding)
         print(f"{name:16} {cases:10,} cases  {finding or 'nothing'}", flush=True)
         yield Metric(f"scan.fuzz_guided.{name}.cases", float(cases), "cases")
@@ -261,19 +272,19 @@ def main() -> int:
     if options.inside:
         fuzz(options.targets[0], options.seconds, options.inside)
         return 0
-    names = sorted(targets(seeds()))
+    begin = beginnings(seeds())
     if options.list:
-        print("\n".join(names))
+        print("\n".join(sorted(begin)))
         return 0
-    unknown = set(options.targets) - set(names)
+    unknown = set(options.targets) - set(begin)
     if unknown:
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as name:
         if options.keep:
             options.keep.mkdir(parents=True, exist_ok=True)
-        return report(
-            list(results(options.targets or names, options.seconds, options.keep or Path(name))), options.json
-        )
+        chosen = {target: begin[target] for target in options.targets or sorted(begin)}
+        found = list(results(chosen, options.seconds, options.keep or Path(name)))
+    return report(found, options.json)
 
 
 if __name__ == "__main__":

@@ -210,3 +210,27 @@ def test_lock_files_made_to_cost_time(text):
     begun = time.process_time()
     assert not parse_lock(text).packages
     assert time.process_time() - begun < MOST_S
+
+
+def hdf5_texts(count: int, size: int) -> bytes:
+    """An attribute of many texts that are all one object of the global heap."""
+
+    def root(place: int) -> bytes:
+        head = struct.pack("<BxHHH", 1, 2, 8, 16) + b"a".ljust(8, b"\0") + struct.pack("<B3xL", 0x19, 16)
+        body = head + struct.pack("<BB6xQ", 1, 1, count) + struct.pack("<LQL", size, place, 1) * count
+        message = struct.pack("<HHB3x", 12, len(body), 0) + body
+        return struct.pack("<BxHLL4x", 1, 1, 1, len(message)) + message
+
+    place = 48 + len(root(0))
+    heap = b"GCOL\1\0\0\0" + struct.pack("<QHHLQ", 32 + size, 1, 1, 0, size) + b"x" * size
+    head = b"\x89HDF\r\n\x1a\n" + struct.pack("<BBBxQQQQ", 2, 8, 8, 0, 2**64 - 1, place + len(heap), 48)
+    return head.ljust(48, b"\0") + root(place) + heap
+
+
+def test_texts_that_are_all_the_same_bytes(cost):
+    assert cost(hdf5_texts(1, 80)).verdict == "clean"
+    assert "budget" in {hit.rule.id for hit in cost(hdf5_texts(4_000, 1_000_000)).hits}
+
+
+def test_marks_without_end(cost):
+    assert "budget" in {hit.rule.id for hit in cost(b"\x80\x04" + b"(" * 3_000_000 + b".").hits}

@@ -208,11 +208,18 @@ class _Reader:
             for number in range(count):
                 name, place, cache, _, scratch = struct.unpack("<QQLL16s", self.take(node + 8 + 40 * number, 40))
                 if cache == 2:
-                    target = _name(names, int.from_bytes(scratch[:4], "little"))
+                    target = self._name(names, int.from_bytes(scratch[:4], "little"))
                     self.found.links.append(("soft", target, node))
                 else:
-                    _name(names, name)
+                    self._name(names, name)
                     self.pending.append(place)
+
+    def _name(self, names: Window, at: int) -> str:
+        end = names.find(b"\0", at)
+        if end < 0:
+            raise Fault("malformed", "a name outside of its heap", names.start)
+        self.source.spend(at, end - at)
+        return names.read(at, end - at).decode("utf-8", "replace")
 
     def _heap(self, at: int) -> Window:
         head = self.take(at, 32)
@@ -378,18 +385,12 @@ class _Reader:
             number, _, _, full = struct.unpack("<HHLQ", heap.read(pos, 16))
             if number == index and number:
                 content = heap.part(pos + 16, full)
+                self.source.spend(at, min(length, full))
                 return content.read(0, min(length, full, MAX_TEXT)).decode("utf-8", "backslashreplace")
             if not number or full > size:
                 break
             pos += 16 + -(-full // 8) * 8
         raise Fault("malformed", f"the global heap has no object {index}", at)
-
-
-def _name(names: Window, at: int) -> str:
-    end = names.find(b"\0", at)
-    if end < 0:
-        raise Fault("malformed", "a name outside of its heap", names.start)
-    return names.read(at, end - at).decode("utf-8", "replace")
 
 
 def _elements(body: Window) -> int:

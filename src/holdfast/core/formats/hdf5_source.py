@@ -8,7 +8,7 @@ from holdfast.core.formats.buffers import Fault, Window
 
 UNDEFINED: Final = (1 << 64) - 1
 """The address of what is not in the file."""
-MAX_STEPS: Final = 5_000_000
+MAX_STEPS: Final = 2_000_000
 MAX_TIMES: Final = 8
 """How often the bytes of a file may be taken, all structures together. Sound files stay below two."""
 SLACK: Final = 1 << 20
@@ -27,11 +27,15 @@ class Source:
         self.step(at)
         if at < 0 or size < 0 or at + size > len(self.window):
             raise Fault("truncated", f"{size:,} bytes at {at:,} reach outside of the file", min(at, len(self.window)))
+        self.spend(at, size)
+        self.structures.append((at, at + size))
+        return self.window.read(at, size)
+
+    def spend(self, at: int, size: int) -> None:
+        """Count bytes that are read, whoever accounts for them. Raises Fault where they were read too often."""
         self._left -= size
         if self._left < 0:
             raise Fault("budget", "structures that lie over each other", at)
-        self.structures.append((at, at + size))
-        return self.window.read(at, size)
 
     def step(self, at: int) -> None:
         """Spend one step of the budget."""

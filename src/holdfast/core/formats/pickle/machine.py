@@ -39,6 +39,10 @@ MEMO_GAP: Final = 10_000_000
 """A memo index above this, and far above what the stream filled, only makes the loader allocate memory."""
 
 
+MAX_MARKS: Final = 100_000
+"""Open marks at once; each keeps a stack of its own, and a value within a value takes two at most."""
+
+
 @dataclass(slots=True)
 class Meter:
     """What may still be spent on one file, over all its streams."""
@@ -147,6 +151,8 @@ class Machine:
     # -- marks, memo and simple stack moves
 
     def mark(self, _: None) -> None:
+        if len(self.marks) >= MAX_MARKS:
+            raise Fault("budget", f"more than {MAX_MARKS:,} marks that nothing takes back", self.at)
         self.marks.append(self.stack)
         self.stack = []
 
