@@ -47,6 +47,19 @@ def test_what_opens_runs_or_fetches_is_never_added(name, mode):
     assert widened(BUILTIN, [one], NOON) is BUILTIN
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("cloudpickle.cloudpickle._make_function", "cloudpickle.cloudpickle._builtin_type", "dill._dill._create_code"),
+        *("joblib.externals.cloudpickle.cloudpickle._make_skeleton_class", "numpy.genfromtxt", "records.make_record"),
+    ],
+)
+def test_functions_of_analysed_packages_are_not_called_by_addition(name):
+    assert forbidden(addition(name, "c"), BUILTIN) is not None
+    assert forbidden(addition(name, "h"), BUILTIN) is not None
+    assert forbidden(addition("acme.models.make_scorer", "c"), BUILTIN) is None, "nobody analysed that package"
+
+
 @pytest.mark.parametrize("name", ALLOWED)
 def test_classes_of_models_may_be_added(name):
     refuse_forbidden([addition(name)], BUILTIN, "policy.yaml")

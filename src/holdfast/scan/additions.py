@@ -70,6 +70,8 @@ def forbidden(one: NameAddition, names: Allowlist) -> str | None:
         return f"it belongs to a part of its library that holds no model state ({purpose(path)})"
     if SINK.fullmatch(last):
         return f"'{last}' is called like a function that opens, runs or fetches what it is handed"
+    if one.mode in ("c", "h") and not last.lstrip("_")[:1].isupper() and package in names.covered:
+        return f"'{package}' was analysed: of its functions, loading may call those that the list has for it"
     if names.modes.get(path) in ("r", "d"):
         return "the list has it for one use only, which the machine checks"
     return None
