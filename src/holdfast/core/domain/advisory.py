@@ -16,6 +16,11 @@ class VersionRange:
     last_affected: str | None = None
 
 
+def says_malware(name: str, aliases: tuple[str, ...]) -> bool:
+    """Whether an id or one of its aliases is of the form MAL-."""
+    return name.startswith("MAL-") or any(alias.startswith("MAL-") for alias in aliases)
+
+
 @dataclass(frozen=True, slots=True)
 class Advisory:
     """A weakness of one package; `ranges` and `versions` say which releases it is in.
@@ -40,7 +45,7 @@ class Advisory:
     @property
     def malicious(self) -> bool:
         """Whether it says that the package is malware (ids of the form MAL-), not that it has a weakness."""
-        return any(name.startswith("MAL-") for name in self.names)
+        return says_malware(self.id, self.aliases)
 
     @property
     def every_release(self) -> bool:

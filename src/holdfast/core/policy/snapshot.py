@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import cache, cached_property
 from importlib import resources
@@ -13,6 +13,7 @@ import msgspec
 from packaging.utils import canonicalize_name
 
 from holdfast.core.domain import Advisory, Severity, Technique, VersionRange, digest_bytes, from_iso
+from holdfast.core.domain.advisory import says_malware
 from holdfast.core.errors import PolicyError
 from holdfast.core.policy.versions import Package, affected
 
@@ -37,8 +38,8 @@ class _Advisory(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     def to_domain(self) -> Advisory:
         spans = tuple(VersionRange(item.introduced, item.fixed, item.last_affected) for item in self.ranges)
-        made = Advisory(self.id, self.package, self.summary, self.severity, spans, self.versions, self.aliases)
-        return replace(made, severity=Severity.CRITICAL) if made.malicious else made
+        severity = Severity.CRITICAL if says_malware(self.id, self.aliases) else self.severity
+        return Advisory(self.id, self.package, self.summary, severity, spans, self.versions, self.aliases)
 
 
 class _Technique(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
