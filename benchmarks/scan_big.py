@@ -45,13 +45,26 @@ def tensor_files(folder: Path, size: int) -> None:
     joblib.dump({"w": zeros}, folder / "w.joblib")
     with (folder / "w.pkl").open("wb") as file:
         pickle.dump({"w": zeros}, file, 5)
-    with zipfile.ZipFile(folder / "w.pt", "w") as archive:
-        storage = b"(Vstorage\nccollections\nOrderedDict\nV0\nVcpu\nJ" + (size // 4).to_bytes(4, "little") + b"t"
-        archive.writestr("w/data.pkl", b"\x80\x02" + storage + b"Q.")
-        archive.writestr("w/version", b"3\n")
+    torch_zip(folder / "w.pt", size)
+
+
+def torch_zip(path: Path, size: int) -> None:
+    """What `torch.save({"w": torch.zeros(size // 4)})` writes, instruction by instruction."""
+    count = b"J" + (size // 4).to_bytes(4, "little")
+    storage = b"(" + _text("storage") + b"ctorch\nFloatStorage\n" + _text("0") + _text("cpu") + count + b"tQ"
+    tensor = b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\x00" + count + b"\x85K\x01\x85\x89"
+    hooks = b"ccollections\nOrderedDict\n)R"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("w/data.pkl", b"\x80\x02}" + _text("w") + tensor + hooks + b"tRs.")
+        archive.writestr("w/byteorder", b"little")
         with archive.open("w/data/0", "w", force_zip64=True) as member:
             for _ in range(size >> 20):
                 member.write(bytes(1 << 20))
+        archive.writestr("w/version", b"3\n")
+
+
+def _text(value: str) -> bytes:
+    return b"X" + len(value).to_bytes(4, "little") + value.encode()
 
 
 def forest_file(path: Path) -> None:

@@ -34,7 +34,7 @@ PACKAGES = {
     # What of it installs without torch.
     "modelaudit": ("modelaudit[h5,onnx,safetensors,sevenzip,dill,tflite,joblib]==0.2.54",),
 }
-SAMPLES = {"modelaudit": 200}
+SAMPLES = {"modelaudit": 100}
 """Rivals that take too long for all of the corpus: how many files of it, drawn with a seed."""
 SECONDS, BIG_SECONDS = 15, 40
 """CPU seconds that a file may take: of the corpus, and a large one."""
