@@ -23,7 +23,7 @@ from holdfast.attack.evasion.kernels.bound import ENTRY, UNDO
 from holdfast.attack.evasion.kernels.branch import FORKS
 from holdfast.attack.evasion.kernels.moves import NARROW, WIDE
 from holdfast.attack.evasion.kernels.search import search_row
-from holdfast.attack.evasion.kernels.state import Arena
+from holdfast.attack.evasion.kernels.state import Arena, State
 from holdfast.attack.interface import Budget, EvasionResult, Goal, Limit, Norm, attack
 from holdfast.attack.target import TreeTarget
 from holdfast.core.contract import Contract
@@ -117,6 +117,7 @@ class Plan:
         self._measure = Measure(contract, scales, goal)
         moves, counts = compile_lines(contract)
         self.arena = Arena(
+            State,
             {
                 **_model(target.forest, target.grid),
                 **compile_rules(contract, scales),

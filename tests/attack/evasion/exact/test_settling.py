@@ -55,7 +55,7 @@ def test_without_conditions_it_ends_at_the_minimum(kind: str) -> None:
             closed.append(answer.closed)
             if answer.closed:
                 assert answer.distance == pytest.approx(true, rel=1e-9)
-    assert np.mean(closed) >= (1.0 if kind in ("none", "budget") else 0.7)
+    assert np.mean(closed) >= (1.0 if kind == "none" else 0.7)
 
 
 def test_a_distance_that_is_the_minimum_is_proven_and_a_greater_one_is_not() -> None:

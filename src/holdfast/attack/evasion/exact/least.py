@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from holdfast.attack.evasion.exact.box import Box
 from holdfast.attack.evasion.exact.ground import Floats, Ints
-from holdfast.attack.evasion.exact.price_kernels import Sums
 from holdfast.core.contract import Factor, Row, Term
 
 SLACK = 1e-6
@@ -45,8 +45,8 @@ class Least:
         return float(self.adds(weight, slots).min())
 
 
-def sums_of(least: Least, cuts: tuple[Ints, ...]) -> Sums:
-    """The rows for kernels, by segments, each in units of its spread; what stands still is part of the bound."""
+def sums_of(least: Least, cuts: tuple[Ints, ...]) -> dict[str, Any]:
+    """The rows as fields of `Market`, each in units of its spread; what stands still is part of the bound."""
     first, column, offset, bound = [0], [], [], []
     parts: list[Floats] = []
     for weights, most in least.rows:
@@ -65,15 +65,15 @@ def sums_of(least: Least, cuts: tuple[Ints, ...]) -> Sums:
         first.append(len(column))
         bound.append(room / (spread or 1.0))
     flat = np.concatenate(parts) if parts else np.zeros(0)
-    return Sums(
-        first=np.array(first, np.int64),
-        column=np.array(column, np.int64),
-        offset=np.array(offset, np.int64),
-        least=flat,
-        bound=np.array(bound, np.float64),
-        fee=np.zeros(len(bound)),
-        part=np.zeros(len(column)),
-    )
+    return {
+        "sum_first": first,
+        "sum_column": column,
+        "sum_offset": offset,
+        "sum_least": flat,
+        "sum_bound": bound,
+        "sum_part": np.zeros(len(column)),
+        "fee": np.zeros(len(bound)),
+    }
 
 
 def _rows(box: Box) -> Iterator[tuple[dict[int, float], float]]:

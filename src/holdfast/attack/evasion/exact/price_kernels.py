@@ -10,14 +10,11 @@ A column is cut into segments that no test in the box tells apart. A *link* is a
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
-from holdfast.attack.evasion.exact.kernels import Array, compiled
+from holdfast.attack.evasion.kernels.jit import Ints, Reals, entry, ints, kernel, reals, whole
 
 NONE, ARRIVED, UNSURE, LIMIT = range(4)
-TOP, PENDING, VISITED, DOUBT, REFUTED, QUIET, NUMBER = range(7)
 DECIDED, SPLIT, FULL = range(3)
 FIRST_PASSES, PASSES, PATIENCE = 60, 12, 10.0
 """Passes over all columns in the first part and in the others, and how many like the last one may be still to go."""
@@ -27,516 +24,563 @@ LESSER = 0.05
 """What the better side of a cut counts beside the worse."""
 
 
-class Market(NamedTuple):
-    """L leaves of T trees over A columns, E links; segments of each link side by side."""
+class Market:
+    """L leaves of T trees over A columns, E links, R sums; what belongs to one link or leaf stands side by side."""
 
-    gain: Array
-    begin: Array
+    n_leaves: int
+    n_trees: int
+    n_columns: int
+    n_links: int
+    n_edges: int
+    n_entries: int
+    n_sums: int
+    wide: int
+    """Room for a column's segments."""
+
+    # what is traded
+    gain: Reals
+    begin: Ints
     """(L,) lead of a leaf; (T + 1,) first leaf of each tree."""
-    first: Array
-    """(T + 1,) first link of each tree."""
-    tree: Array
-    column: Array
-    """(E,), (E,)"""
-    start: Array
-    edge: Array
-    """(E + 1,) first of a link's edges: the segments of its column at which its own begin, and the last one's end."""
-    entry: Array
-    """(L + 1,) first entry of each leaf: one for each link of its tree."""
-    low: Array
-    high: Array
-    """Per entry, the link's segments that lead to the leaf."""
-    order: Array
-    of: Array
-    """(E,), (A + 1,): links by column."""
-    size: Array
+    size: Ints
     """(A,) segments of each column."""
+    wish_low: Ints
+    wish_high: Ints
+    """(L, A), (L, A): segments in which a leaf is."""
+    mark: Ints
+    """(wide,) scratch, below 0 at first."""
+    first: Ints
+    """(T + 1,) first link of each tree."""
+    tree: Ints
+    column: Ints
+    """(E,), (E,)"""
+    start: Ints
+    edge: Ints
+    """(E + 1,) first of a link's edges: the segments of its column at which its own begin, and the last one's end."""
+    entry: Ints
+    """(L + 1,) first entry of each leaf: one for each link of its tree."""
+    low: Ints
+    high: Ints
+    """Per entry, the link's segments that lead to the leaf."""
+    order: Ints
+    of: Ints
+    """(E,), (A + 1,): links by column."""
 
+    # sums that must not exceed a bound
+    sum_first: Ints
+    """(R + 1,) first entry of each."""
+    sum_column: Ints
+    sum_offset: Ints
+    """Per entry, its column, and where the column's segments begin in `sum_least`."""
+    sum_least: Reals
+    sum_bound: Reals
+    sum_part: Reals
+    fee: Reals
+    """(R,) what a unit of a sum costs at present."""
 
-class Stall(NamedTuple):
-    """The prices, and what they make of one part of the box."""
-
-    price: Array
-    offer: Array
+    # the prices, and what they make of one part
+    price: Reals
+    offer: Reals
     """(edges,), (edges,): per segment of a link, its price, and the best score that leads there without it."""
-    paid: Array
+    paid: Reals
     """(entries,) the best price among a leaf's segments of a link."""
-    score: Array
-    alive: Array
+    score: Reals
+    alive: Ints
     """(L,) a leaf's lead at these prices; leaves that the part can reach."""
-    living: Array
+    living: Ints
     """(T + 1,) first leaf of each tree in `alive`."""
-    left: Array
-    right: Array
+    left: Ints
+    right: Ints
     """(E,), (E,): the link's segments in the part."""
-    worth: Array
-    peak: Array
-    """(K + 1,), (levels, K + 1): what all trees gain in a segment of a column, and its greatest value from there on."""
-    below: Array
-    above: Array
-    """(K + 2,), (K + 1,): what the trees lose below a cut and above it."""
-    choice: Array
-    near: Array
+    worth: Reals
+    peak: Reals
+    """(wide,), (levels, wide): what all trees gain in a segment of a column, and its greatest value from there on."""
+    below: Reals
+    above: Reals
+    """(wide,), (wide,): what the trees lose below a cut and above it, as steps."""
+    choice: Ints
+    near: Ints
     """(A,), (A,): the segment of each column that is worth most, and the one nearest to the row."""
 
+    # the parts
+    part_low: Ints
+    part_high: Ints
+    """(A,), (A,): segments of the present part."""
+    wait_low: Ints
+    wait_high: Ints
+    """(room, A), (room, A): parts still to be searched."""
+    room: int
+    top: int
+    """How many wait."""
+    number: int
+    """Parts looked at."""
+    visited: int
+    """Leaves looked at."""
+    pending: int
+    """1: the part on top led and was not taken; it is to be split."""
+    refuted: int
+    """1: the model itself says that it does not lead."""
+    quiet: int
+    """1: only a proof is wanted."""
+    doubt: int
+    """1: some part stays open."""
 
-class Sums(NamedTuple):
-    """R sums that must not exceed a bound: per entry a column, and the least that each of its segments adds."""
 
-    first: Array
-    """(R + 1,) first entry of each."""
-    column: Array
-    offset: Array
-    """Per entry, its column and where the column's segments begin in `least`."""
-    least: Array
-    bound: Array
-    fee: Array
-    """(R,), (R,): the bound, and what a unit of the sum costs at present."""
-    part: Array
-
-
-class Parts(NamedTuple):
-    """Parts still to be searched, as segments of each column, and counters."""
-
-    low: Array
-    high: Array
-    counter: Array
-
-
-@compiled
-def count_links(begin: Array, low: Array, high: Array, size: Array, mark: Array) -> tuple[int, int, int]:
+@entry
+def count_links(m: Market) -> None:
     """How many links, edges and entries there are."""
-    links, edges, entries, stamp = 0, 0, 0, 0
-    for tree in range(begin.size - 1):
-        found = 0
-        for a in range(size.size):
+    links, edges, entries, stamp = whole(0), whole(0), whole(0), whole(0)
+    mark, begin = ints(m.mark), ints(m.begin)
+    for tree in range(m.n_trees):
+        found = whole(0)
+        for a in range(m.n_columns):
             stamp += 1
-            distinct = 0
+            distinct = whole(0)
             for leaf in range(begin[tree], begin[tree + 1]):
-                for at in (low[leaf, a], high[leaf, a]):
-                    distinct += mark[at] != stamp
-                    mark[at] = stamp
+                below, above = ints(m.wish_low)[leaf * m.n_columns + a], ints(m.wish_high)[leaf * m.n_columns + a]
+                distinct += whole(mark[below] != stamp)
+                mark[below] = stamp
+                distinct += whole(mark[above] != stamp)
+                mark[above] = stamp
             if distinct > 2:
                 found += 1
                 edges += distinct
         links += found
         entries += found * (begin[tree + 1] - begin[tree])
-    return links, edges, entries
+    m.n_links, m.n_edges, m.n_entries = links, edges, entries
 
 
-@compiled
-def _link(market: Market, low: Array, high: Array, mark: Array, tree: int, a: int, link: int) -> bool:
+@kernel
+def _link(m: Market, tree: int, a: int, link: int) -> bool:
     """Write the edges of a tree on a column; False where it does not test it. `mark` then numbers them."""
-    size = market.size[a]
-    mark[: size + 1] = -1
-    for leaf in range(market.begin[tree], market.begin[tree + 1]):
-        mark[low[leaf, a]], mark[high[leaf, a]] = 0, 0
-    at = market.start[link]
+    size, mark, at = ints(m.size)[a], ints(m.mark), ints(m.start)[link]
+    for k in range(size + 1):
+        mark[k] = -1
+    for leaf in range(ints(m.begin)[tree], ints(m.begin)[tree + 1]):
+        mark[ints(m.wish_low)[leaf * m.n_columns + a]] = 0
+        mark[ints(m.wish_high)[leaf * m.n_columns + a]] = 0
     for k in range(size + 1):
         if mark[k] == 0:
-            if at < market.edge.size:
-                market.edge[at] = k
-            mark[k] = at - market.start[link]
+            if at < m.n_edges:
+                ints(m.edge)[at] = k
+            mark[k] = at - ints(m.start)[link]
             at += 1
-    if at - market.start[link] <= 2:
+    if at - ints(m.start)[link] <= 2:
         return False
-    market.tree[link], market.column[link], market.start[link + 1] = tree, a, at
+    ints(m.tree)[link], ints(m.column)[link], ints(m.start)[link + 1] = tree, a, at
     return True
 
 
-@compiled
-def write_links(market: Market, low: Array, high: Array, mark: Array) -> None:
-    """Fill the links of a market, and the segments of them that lead to each leaf."""
-    link, entry = 0, 0
-    for tree in range(market.begin.size - 1):
-        market.first[tree] = link
-        begin, end = market.begin[tree], market.begin[tree + 1]
-        width = 0
-        for a in range(market.size.size):
-            if link < market.tree.size:
-                width += _link(market, low, high, mark, tree, a, link + width)
-        for leaf in range(begin, end):
-            market.entry[leaf] = entry + (leaf - begin) * width
+@entry
+def write_links(m: Market) -> None:
+    """Fill the links, and the segments of them that lead to each leaf."""
+    link, at, begin = whole(0), whole(0), ints(m.begin)
+    for tree in range(m.n_trees):
+        ints(m.first)[tree] = link
+        width = whole(0)
+        for a in range(m.n_columns):
+            if link + width < m.n_links:
+                width += whole(_link(m, tree, a, link + width))
+        for leaf in range(begin[tree], begin[tree + 1]):
+            ints(m.entry)[leaf] = at + (leaf - begin[tree]) * width
         for q in range(width):
-            _link(market, low, high, mark, tree, market.column[link + q], link + q)
-            for leaf in range(begin, end):
-                at = market.entry[leaf] + q
-                market.low[at] = mark[low[leaf, market.column[link + q]]]
-                market.high[at] = mark[high[leaf, market.column[link + q]]]
-        entry += width * (end - begin)
+            a = ints(m.column)[link + q]
+            _link(m, tree, a, link + q)
+            for leaf in range(begin[tree], begin[tree + 1]):
+                into = ints(m.entry)[leaf] + q
+                ints(m.low)[into] = ints(m.mark)[ints(m.wish_low)[leaf * m.n_columns + a]]
+                ints(m.high)[into] = ints(m.mark)[ints(m.wish_high)[leaf * m.n_columns + a]]
+        at += width * (begin[tree + 1] - begin[tree])
         link += width
-    market.first[market.begin.size - 1] = link
-    market.entry[market.gain.size] = entry
+    ints(m.first)[m.n_trees] = link
+    ints(m.entry)[m.n_leaves] = at
 
 
-@compiled
-def _squeeze(sums: Sums, low: Array, high: Array) -> bool:
+@kernel
+def _squeeze(m: Market) -> bool:
     """Take away segments at the ends of columns with which some sum is too large; False where nothing is left."""
-    for r in range(sums.bound.size):
+    low, high, least, part = ints(m.part_low), ints(m.part_high), reals(m.sum_least), reals(m.sum_part)
+    for r in range(m.n_sums):
         total = 0.0
-        for i in range(sums.first[r], sums.first[r + 1]):
-            a = sums.column[i]
-            sums.part[i] = sums.least[sums.offset[i] + low[a] : sums.offset[i] + high[a]].min()
-            total += sums.part[i]
-        if total > sums.bound[r]:
+        for i in range(ints(m.sum_first)[r], ints(m.sum_first)[r + 1]):
+            a, offset = ints(m.sum_column)[i], ints(m.sum_offset)[i]
+            part[i] = np.inf
+            for k in range(low[a], high[a]):
+                part[i] = min(part[i], least[offset + k])
+            total += part[i]
+        if total > reals(m.sum_bound)[r]:
             return False
-        for i in range(sums.first[r], sums.first[r + 1]):
-            a, room = sums.column[i], sums.bound[r] - (total - sums.part[i])
-            while low[a] + 1 < high[a] and sums.least[sums.offset[i] + low[a]] > room:
+        for i in range(ints(m.sum_first)[r], ints(m.sum_first)[r + 1]):
+            a, offset = ints(m.sum_column)[i], ints(m.sum_offset)[i]
+            room = reals(m.sum_bound)[r] - (total - part[i])
+            while low[a] + 1 < high[a] and least[offset + low[a]] > room:
                 low[a] += 1
-            while low[a] + 1 < high[a] and sums.least[sums.offset[i] + high[a] - 1] > room:
+            while low[a] + 1 < high[a] and least[offset + high[a] - 1] > room:
                 high[a] -= 1
     return True
 
 
-@compiled
-def _dearest(market: Market, stall: Stall, link: int, at: int) -> float:
+@kernel
+def _dearest(m: Market, link: int, at: int) -> float:
     """The best price among the segments of a link that lead to a leaf and are in the part."""
-    start, best = market.start[link], -np.inf
-    for j in range(max(market.low[at], stall.left[link]), min(market.high[at], stall.right[link])):
-        best = max(best, stall.price[start + j])
+    start, best, price = ints(m.start)[link], -np.inf, reals(m.price)
+    for j in range(max(ints(m.low)[at], ints(m.left)[link]), min(ints(m.high)[at], ints(m.right)[link])):
+        best = max(best, price[start + j])
     return best
 
 
-@compiled
-def _enter_links(market: Market, stall: Stall, low: Array, high: Array) -> None:
-    """Which segments of each link are in a part; where only one is, it has no price."""
-    for link in range(market.tree.size):
-        a, start = market.column[link], market.start[link]
-        size, j = market.start[link + 1] - start - 1, 0
-        while market.edge[start + j + 1] <= low[a]:
+@kernel
+def _enter_links(m: Market) -> None:
+    """Which segments of each link are in the part; where only one is, it has no price."""
+    edge = ints(m.edge)
+    for link in range(m.n_links):
+        a, start = ints(m.column)[link], ints(m.start)[link]
+        size, j = ints(m.start)[link + 1] - start - 1, whole(0)
+        while edge[start + j + 1] <= ints(m.part_low)[a]:
             j += 1
-        stall.left[link] = j
-        while j < size and market.edge[start + j] < high[a]:
+        ints(m.left)[link] = j
+        while j < size and edge[start + j] < ints(m.part_high)[a]:
             j += 1
-        stall.right[link] = j
-        if j - stall.left[link] < 2:
-            stall.price[start + stall.left[link]] = 0.0
+        ints(m.right)[link] = j
+        if j - ints(m.left)[link] < 2:
+            reals(m.price)[start + ints(m.left)[link]] = 0.0
 
 
-@compiled
-def _enter(market: Market, stall: Stall, low: Array, high: Array) -> None:
-    """Take a part: its leaves, and their scores at the present prices."""
-    _enter_links(market, stall, low, high)
-    count = 0
-    for tree in range(market.begin.size - 1):
-        stall.living[tree] = count
-        first, width = market.first[tree], market.first[tree + 1] - market.first[tree]
-        for leaf in range(market.begin[tree], market.begin[tree + 1]):
-            at, inside = market.entry[leaf], True
-            for q in range(width):
-                if market.low[at + q] >= stall.right[first + q] or market.high[at + q] <= stall.left[first + q]:
-                    inside = False
-                    break
-            if inside:
-                score = market.gain[leaf]
-                for q in range(width):
-                    stall.paid[at + q] = _dearest(market, stall, first + q, at + q)
-                    score += stall.paid[at + q]
-                stall.score[leaf] = score
-                stall.alive[count] = leaf
-                count += 1
-    stall.living[market.begin.size - 1] = count
-
-
-@compiled
-def _gather(market: Market, stall: Stall, link: int, plain: bool) -> float:
-    """Fill `offer` for the segments of a link: the best score of a leaf there, without its price; the best of all.
-
-    With `plain`, the best lead of a leaf instead, whatever the prices.
-    """
-    start, left, right, tree = market.start[link], stall.left[link], stall.right[link], market.tree[link]
-    q, most = link - market.first[tree], -np.inf
-    stall.offer[start + left : start + right] = -np.inf
-    for i in range(stall.living[tree], stall.living[tree + 1]):
-        leaf = stall.alive[i]
-        at = market.entry[leaf] + q
-        score = market.gain[leaf] if plain else stall.score[leaf] - stall.paid[at]
-        most = max(most, score)
-        for j in range(max(market.low[at], left), min(market.high[at], right)):
-            stall.offer[start + j] = max(stall.offer[start + j], score)
-    return most
-
-
-@compiled
-def _charge(sums: Sums, stall: Stall, a: int, low: int, high: int) -> None:
-    """Take from the worth of each segment of a column what it costs in fees."""
-    for r in range(sums.bound.size):
-        if sums.fee[r] > 0.0:
-            for i in range(sums.first[r], sums.first[r + 1]):
-                if sums.column[i] == a:
-                    for k in range(low, high):
-                        stall.worth[k] -= sums.fee[r] * sums.least[sums.offset[i] + k]
-
-
-@compiled
-def _move_fees(sums: Sums, stall: Stall, excess: float) -> None:
-    """Raise the fees of sums that the chosen segments make too large, and lower those of the others."""
-    for r in range(sums.bound.size):
-        over = -sums.bound[r]
-        for i in range(sums.first[r], sums.first[r + 1]):
-            over += sums.least[sums.offset[i] + stall.choice[sums.column[i]]]
-        if np.isfinite(over):
-            sums.fee[r] = max(0.0, sums.fee[r] + STEP * excess * over / (over * over + CALM))
-
-
-@compiled
-def _fits(sums: Sums, stall: Stall) -> bool:
-    """Whether the chosen segments may keep every sum."""
-    for r in range(sums.bound.size):
-        total = 0.0
-        for i in range(sums.first[r], sums.first[r + 1]):
-            total += sums.least[sums.offset[i] + stall.choice[sums.column[i]]]
-        if total > sums.bound[r]:
+@kernel
+def _inside(m: Market, leaf: int, first: int, width: int) -> bool:
+    """Whether a part can reach a leaf."""
+    at = ints(m.entry)[leaf]
+    for q in range(width):
+        if ints(m.low)[at + q] >= ints(m.right)[first + q] or ints(m.high)[at + q] <= ints(m.left)[first + q]:
             return False
     return True
 
 
-@compiled
-def _sum_offers(market: Market, stall: Stall, a: int, low: int, high: int) -> int:
+@kernel
+def _enter(m: Market) -> None:
+    """Take the part: its leaves, and their scores at the present prices."""
+    _enter_links(m)
+    count = whole(0)
+    for tree in range(m.n_trees):
+        ints(m.living)[tree] = count
+        first = ints(m.first)[tree]
+        width = ints(m.first)[tree + 1] - first
+        for leaf in range(ints(m.begin)[tree], ints(m.begin)[tree + 1]):
+            if _inside(m, whole(leaf), first, width):
+                at, score = ints(m.entry)[leaf], reals(m.gain)[leaf]
+                for q in range(width):
+                    reals(m.paid)[at + q] = _dearest(m, first + q, at + q)
+                    score += reals(m.paid)[at + q]
+                reals(m.score)[leaf] = score
+                ints(m.alive)[count] = leaf
+                count += 1
+    ints(m.living)[m.n_trees] = count
+
+
+@kernel
+def _gather(m: Market, link: int, plain: int) -> float:
+    """Fill `offer` for the segments of a link: the best score of a leaf there, without its price; the best of all.
+
+    With `plain`, the best lead of a leaf instead, whatever the prices.
+    """
+    start, left, right, tree = ints(m.start)[link], ints(m.left)[link], ints(m.right)[link], ints(m.tree)[link]
+    offer, lows, highs = reals(m.offer), ints(m.low), ints(m.high)
+    q, most = link - ints(m.first)[tree], -np.inf
+    for j in range(left, right):
+        offer[start + j] = -np.inf
+    for i in range(ints(m.living)[tree], ints(m.living)[tree + 1]):
+        leaf = ints(m.alive)[i]
+        at = ints(m.entry)[leaf] + q
+        score = reals(m.gain)[leaf] if plain else reals(m.score)[leaf] - reals(m.paid)[at]
+        most = max(most, score)
+        for j in range(max(lows[at], left), min(highs[at], right)):
+            offer[start + j] = max(offer[start + j], score)
+    return most
+
+
+@kernel
+def _charge(m: Market, a: int, low: int, high: int) -> None:
+    """Take from the worth of each segment of a column what it costs in fees."""
+    for r in range(m.n_sums):
+        if reals(m.fee)[r] > 0.0:
+            for i in range(ints(m.sum_first)[r], ints(m.sum_first)[r + 1]):
+                if ints(m.sum_column)[i] == a:
+                    for k in range(low, high):
+                        reals(m.worth)[k] -= reals(m.fee)[r] * reals(m.sum_least)[ints(m.sum_offset)[i] + k]
+
+
+@kernel
+def _chosen_sum(m: Market, r: int) -> float:
+    """By how much the chosen segments exceed a sum's bound, at least."""
+    over = -reals(m.sum_bound)[r]
+    for i in range(ints(m.sum_first)[r], ints(m.sum_first)[r + 1]):
+        over += reals(m.sum_least)[ints(m.sum_offset)[i] + ints(m.choice)[ints(m.sum_column)[i]]]
+    return over
+
+
+@kernel
+def _move_fees(m: Market, excess: float) -> None:
+    """Raise the fees of sums that the chosen segments make too large, and lower those of the others."""
+    for r in range(m.n_sums):
+        over = _chosen_sum(m, whole(r))
+        reals(m.fee)[r] = max(0.0, reals(m.fee)[r] + STEP * excess * over / (over * over + CALM))
+
+
+@kernel
+def _fits(m: Market) -> bool:
+    """Whether the chosen segments may keep every sum."""
+    for r in range(m.n_sums):  # noqa: SIM110
+        if _chosen_sum(m, whole(r)) > 0.0:
+            return False
+    return True
+
+
+@kernel
+def _sum_offers(m: Market, a: int, low: int, high: int) -> int:
     """Fill `worth` of a column from the offers of its links; how many tell its segments in the part apart."""
-    stall.worth[low : high + 1] = 0.0
-    count = 0
-    for i in range(market.of[a], market.of[a + 1]):
-        link = market.order[i]
-        start, left, right = market.start[link], stall.left[link], stall.right[link]
-        if right - left < 2:
-            continue
-        count += 1
-        _gather(market, stall, link, False)
-        stall.worth[low] += stall.offer[start + left]
-        for j in range(left + 1, right):
-            stall.worth[market.edge[start + j]] += stall.offer[start + j] - stall.offer[start + j - 1]
+    worth, offer, edge = reals(m.worth), reals(m.offer), ints(m.edge)
+    for k in range(low, high + 1):
+        worth[k] = 0.0
+    count = whole(0)
+    for i in range(ints(m.of)[a], ints(m.of)[a + 1]):
+        link = ints(m.order)[i]
+        start, left, right = ints(m.start)[link], ints(m.left)[link], ints(m.right)[link]
+        if right - left >= 2:
+            count += 1
+            _gather(m, link, whole(0))
+            worth[low] += offer[start + left]
+            for j in range(left + 1, right):
+                worth[edge[start + j]] += offer[start + j] - offer[start + j - 1]
     for k in range(low + 1, high):
-        stall.worth[k] += stall.worth[k - 1]
+        worth[k] += worth[k - 1]
     return count
 
 
-@compiled
-def _find_peaks(stall: Stall, low: int, high: int) -> None:
+@kernel
+def _find_peaks(m: Market, low: int, high: int) -> None:
     """Fill `peak`: level i holds the greatest worth of 2**i segments."""
-    stall.peak[0, low:high] = stall.worth[low:high]
-    level = 1
-    while (1 << level) <= high - low:
-        half = 1 << (level - 1)
-        for k in range(low, high - (1 << level) + 1):
-            stall.peak[level, k] = max(stall.peak[level - 1, k], stall.peak[level - 1, k + half])
-        level += 1
-
-
-@compiled
-def _peak(stall: Stall, a: int, low: int, high: int) -> int:
-    """The segment that is worth most, the nearest to the row of several."""
-    best, chosen = -np.inf, low
+    peak = reals(m.peak)
     for k in range(low, high):
-        nearer = stall.worth[k] == best and abs(k - stall.near[a]) < abs(chosen - stall.near[a])
-        if stall.worth[k] > best or nearer:
-            best, chosen = stall.worth[k], k
+        peak[k] = reals(m.worth)[k]
+    level, half = whole(1), whole(1)
+    while 2 * half <= high - low:
+        into, before = level * m.wide, (level - 1) * m.wide
+        for k in range(low, high - 2 * half + 1):
+            peak[into + k] = max(peak[before + k], peak[before + k + half])
+        level, half = level + 1, 2 * half
+
+
+@kernel
+def _best_segment(m: Market, a: int, low: int, high: int) -> int:
+    """The segment that is worth most, the nearest to the row of several."""
+    best, chosen, near, worth = -np.inf, low, ints(m.near)[a], reals(m.worth)
+    for k in range(low, high):
+        if worth[k] > best or (worth[k] == best and abs(k - near) < abs(chosen - near)):
+            best, chosen = worth[k], whole(k)
     return chosen
 
 
-@compiled
-def _reprice(market: Market, stall: Stall, link: int, low: int, high: int, share: float) -> None:
+@kernel
+def _reprice(m: Market, link: int, low: int, high: int, share: float) -> None:
     """Give a link its share of what its column is worth, in each of its segments."""
-    start, tree = market.start[link], market.tree[link]
-    for j in range(stall.left[link], stall.right[link]):
-        first, last = max(market.edge[start + j], low), min(market.edge[start + j + 1], high)
-        level = 0
-        while (2 << level) <= last - first:
-            level += 1
-        most = max(stall.peak[level, first], stall.peak[level, last - (1 << level)])
-        stall.price[start + j] = most * share - stall.offer[start + j]
-    for i in range(stall.living[tree], stall.living[tree + 1]):
-        leaf = stall.alive[i]
-        at = market.entry[leaf] + link - market.first[tree]
-        paid = _dearest(market, stall, link, at)
-        stall.score[leaf] += paid - stall.paid[at]
-        stall.paid[at] = paid
+    start, tree, edge, peak = ints(m.start)[link], ints(m.tree)[link], ints(m.edge), reals(m.peak)
+    for j in range(ints(m.left)[link], ints(m.right)[link]):
+        first, last = max(edge[start + j], low), min(edge[start + j + 1], high)
+        level, wide = whole(0), whole(1)
+        while 2 * wide <= last - first:
+            level, wide = level + 1, 2 * wide
+        most = max(peak[level * m.wide + first], peak[level * m.wide + last - wide])
+        reals(m.price)[start + j] = most * share - reals(m.offer)[start + j]
+    for i in range(ints(m.living)[tree], ints(m.living)[tree + 1]):
+        leaf = ints(m.alive)[i]
+        at = ints(m.entry)[leaf] + link - ints(m.first)[tree]
+        paid = _dearest(m, link, at)
+        reals(m.score)[leaf] += paid - reals(m.paid)[at]
+        reals(m.paid)[at] = paid
 
 
-@compiled
-def _settle_column(market: Market, stall: Stall, sums: Sums, a: int, low: int, high: int) -> tuple[int, float]:
-    """Move the prices of one column; the work done, and what the column is worth to nobody but the fees."""
-    count = _sum_offers(market, stall, a, low, high)
-    _charge(sums, stall, a, low, high)
-    stall.choice[a] = _peak(stall, a, low, high)
+@kernel
+def _settle_column(m: Market, a: int) -> float:
+    """Move the prices of one column; what it is worth where no tree tests it: less than nothing, by the fees."""
+    low, high = ints(m.part_low)[a], ints(m.part_high)[a]
+    count = _sum_offers(m, a, low, high)
+    _charge(m, a, low, high)
+    ints(m.choice)[a] = _best_segment(m, a, low, high)
+    m.visited += 1
     if count == 0:
-        return 1, stall.worth[stall.choice[a]]
-    _find_peaks(stall, low, high)
-    work = 0
-    for i in range(market.of[a], market.of[a + 1]):
-        link = market.order[i]
-        if stall.right[link] - stall.left[link] >= 2:
-            _reprice(market, stall, link, low, high, 1.0 / count)
-            work += 4 * (stall.living[market.tree[link] + 1] - stall.living[market.tree[link]])
-    return work, 0.0
+        return reals(m.worth)[ints(m.choice)[a]]
+    _find_peaks(m, low, high)
+    for i in range(ints(m.of)[a], ints(m.of)[a + 1]):
+        link = ints(m.order)[i]
+        if ints(m.right)[link] - ints(m.left)[link] >= 2:
+            _reprice(m, link, low, high, 1.0 / count)
+            tree = ints(m.tree)[link]
+            m.visited += 4 * (ints(m.living)[tree + 1] - ints(m.living)[tree])
+    return 0.0
 
 
-@compiled
-def _bound(market: Market, stall: Stall) -> float:
-    """What each tree likes best, added up."""
+@kernel
+def _bound(m: Market) -> float:
+    """What each tree likes best, added up, and the bounds of the sums at their fees."""
     total = 0.0
-    for tree in range(market.begin.size - 1):
+    for tree in range(m.n_trees):
         best = -np.inf
-        for i in range(stall.living[tree], stall.living[tree + 1]):
-            best = max(best, stall.score[stall.alive[i]])
+        for i in range(ints(m.living)[tree], ints(m.living)[tree + 1]):
+            best = max(best, reals(m.score)[ints(m.alive)[i]])
         total += best
+    for r in range(m.n_sums):
+        if reals(m.fee)[r] > 0.0:
+            total += reals(m.fee)[r] * reals(m.sum_bound)[r]
     return total
 
 
-@compiled
-def _pass(market: Market, stall: Stall, sums: Sums, parts: Parts, low: Array, high: Array, back: bool) -> float:
-    """Move the prices of all columns, in order or back; the bound then."""
-    found = 0.0
-    for i in range(market.size.size):
-        a = market.size.size - 1 - i if back else i
-        work, alone = _settle_column(market, stall, sums, a, low[a], high[a])
-        parts.counter[VISITED] += work
-        found += alone
-    for r in range(sums.bound.size):
-        if sums.fee[r] > 0.0:
-            found += sums.fee[r] * sums.bound[r]
-    return found + _bound(market, stall)
-
-
-@compiled
-def _relax(
-    market: Market, stall: Stall, sums: Sums, parts: Parts, low: Array, high: Array, wanted: float, passes: int
-) -> bool:
+@kernel
+def _relax(m: Market, wanted: float, passes: int) -> bool:
     """Move all prices until the bound is no more than `wanted`; whether it is."""
     last = np.inf
     for turn in range(passes):
-        found = _pass(market, stall, sums, parts, low, high, turn % 2 == 1)
+        found = 0.0
+        for i in range(m.n_columns):
+            found += _settle_column(m, whole(i if turn % 2 == 0 else m.n_columns - 1 - i))
+        found += _bound(m)
         if found <= wanted:
             return True
         if turn > 1 and (last - found) * PATIENCE < found - wanted:
             return False
         last = found
-        _move_fees(sums, stall, found - wanted)
+        _move_fees(m, found - wanted)
     return False
 
 
-@compiled
-def _lead(market: Market, stall: Stall) -> float:
+@kernel
+def _holds_choice(m: Market, leaf: int, first: int, width: int) -> bool:
+    """Whether rows in the chosen segments end in a leaf."""
+    at = ints(m.entry)[leaf]
+    for q in range(width):
+        k, start = ints(m.choice)[ints(m.column)[first + q]], ints(m.start)[first + q]
+        if ints(m.edge)[start + ints(m.low)[at + q]] > k or ints(m.edge)[start + ints(m.high)[at + q]] <= k:
+            return False
+    return True
+
+
+@kernel
+def _lead(m: Market) -> float:
     """The lead of a row in the chosen segments."""
     total = 0.0
-    for tree in range(market.begin.size - 1):
-        first, width = market.first[tree], market.first[tree + 1] - market.first[tree]
-        for i in range(stall.living[tree], stall.living[tree + 1]):
-            leaf, inside = stall.alive[i], True
-            at = market.entry[leaf]
-            for q in range(width):
-                k, start = stall.choice[market.column[first + q]], market.start[first + q]
-                if market.edge[start + market.low[at + q]] > k or market.edge[start + market.high[at + q]] <= k:
-                    inside = False
-                    break
-            if inside:
-                total += market.gain[leaf]
+    for tree in range(m.n_trees):
+        first = ints(m.first)[tree]
+        for i in range(ints(m.living)[tree], ints(m.living)[tree + 1]):
+            if _holds_choice(m, ints(m.alive)[i], first, ints(m.first)[tree + 1] - first):
+                total += reals(m.gain)[ints(m.alive)[i]]
                 break
     return total
 
 
-@compiled
-def _count_losses(market: Market, stall: Stall, a: int, low: int, high: int) -> None:
-    """Fill what trees lose, prices aside, below each cut of a column (as steps) and above it (as steps)."""
-    stall.below[low : high + 1], stall.above[low : high + 1] = 0.0, 0.0
-    for i in range(market.of[a], market.of[a + 1]):
-        link = market.order[i]
-        start, left, right = market.start[link], stall.left[link], stall.right[link]
+@kernel
+def _count_losses(m: Market, a: int, low: int, high: int) -> None:
+    """Fill what trees lose, prices aside, below each cut of a column and above it, as steps."""
+    below, above, offer, edge = reals(m.below), reals(m.above), reals(m.offer), ints(m.edge)
+    for k in range(low, high + 1):
+        below[k] = above[k] = 0.0
+    for i in range(ints(m.of)[a], ints(m.of)[a + 1]):
+        link = ints(m.order)[i]
+        start, left, right = ints(m.start)[link], ints(m.left)[link], ints(m.right)[link]
         if right - left < 2:
             continue
-        most = _gather(market, stall, link, True)
+        most = _gather(m, link, whole(1))
         best, before = -np.inf, 0.0
         for j in range(left, right):
-            best = max(best, stall.offer[start + j])
-            stall.below[low + 1 if j == left else market.edge[start + j] + 1] += most - best - before
+            best = max(best, offer[start + j])
+            below[low + 1 if j == left else edge[start + j] + 1] += most - best - before
             before = most - best
-        best, before = -np.inf, high
+        best, last = -np.inf, high
         for j in range(right - 1, left - 1, -1):
-            best, at = max(best, stall.offer[start + j]), max(market.edge[start + j], low)
-            stall.above[at] += most - best
-            stall.above[before] -= most - best
-            before = at
+            best, at = max(best, offer[start + j]), max(edge[start + j], low)
+            above[at] += most - best
+            above[last] -= most - best
+            last = at
 
 
-@compiled
-def _find_cut(market: Market, stall: Stall, low: Array, high: Array) -> tuple[int, int]:
-    """The column and the cut on both sides of which trees lose most; column -1 where none tells rows apart."""
-    best, column, cut = -1.0, -1, 0
-    for a in range(market.size.size):
-        if high[a] - low[a] < 2:
-            continue
-        _count_losses(market, stall, a, low[a], high[a])
-        below, above = 0.0, stall.above[low[a]]
-        for k in range(low[a] + 1, high[a]):
-            below, above = below + stall.below[k], above + stall.above[k]
-            score = min(below, above) + LESSER * max(below, above)
-            if score > best and (below > 0.0 or above > 0.0):
-                best, column, cut = score, a, k
-    return column, cut
-
-
-@compiled
-def _split(market: Market, stall: Stall, parts: Parts, low: Array, high: Array) -> int:
-    """Put both sides of a cut on the stack, the side with the choice last: SPLIT, DECIDED or FULL."""
-    column, cut = _find_cut(market, stall, low, high)
-    top = parts.counter[TOP]
+@kernel
+def _split(m: Market) -> int:
+    """Put both sides of the cut where trees lose most on the stack, the choice last: SPLIT, DECIDED or FULL."""
+    best, column, cut = -1.0, whole(-1), whole(0)
+    for a in range(m.n_columns):
+        low, high = ints(m.part_low)[a], ints(m.part_high)[a]
+        if high - low >= 2:
+            _count_losses(m, whole(a), low, high)
+            below, above = 0.0, reals(m.above)[low]
+            for k in range(low + 1, high):
+                below, above = below + reals(m.below)[k], above + reals(m.above)[k]
+                score = min(below, above) + LESSER * max(below, above)
+                if score > best and (below > 0.0 or above > 0.0):
+                    best, column, cut = score, whole(a), whole(k)
     if column < 0:
         return DECIDED
-    if top + 2 > parts.low.shape[0]:
+    if m.top + 2 > m.room:
         return FULL
     for side in range(2):
-        parts.low[top + side], parts.high[top + side] = low, high
-        if (side == 1) == (stall.choice[column] < cut):
-            parts.high[top + side, column] = cut
+        _push(m)
+        if (side == 1) == (ints(m.choice)[column] < cut):
+            ints(m.wait_high)[(m.top - 1) * m.n_columns + column] = cut
         else:
-            parts.low[top + side, column] = cut
-    parts.counter[TOP] += 2
+            ints(m.wait_low)[(m.top - 1) * m.n_columns + column] = cut
     return SPLIT
 
 
-@compiled
-def _closed(market: Market, stall: Stall, sums: Sums, parts: Parts, low: Array, high: Array, wanted: float) -> bool:
+@kernel
+def _push(m: Market) -> None:
+    at = m.top * m.n_columns
+    for a in range(m.n_columns):
+        ints(m.wait_low)[at + a], ints(m.wait_high)[at + a] = ints(m.part_low)[a], ints(m.part_high)[a]
+    m.top += 1
+
+
+@kernel
+def _pop(m: Market) -> None:
+    m.top -= 1
+    at = m.top * m.n_columns
+    for a in range(m.n_columns):
+        ints(m.part_low)[a], ints(m.part_high)[a] = ints(m.wait_low)[at + a], ints(m.wait_high)[at + a]
+
+
+@kernel
+def _closed(m: Market, wanted: float) -> bool:
     """Whether no row of a part that nobody saw before leads by more than `wanted`; it is taken and priced."""
-    parts.counter[NUMBER] += 1
-    if not _squeeze(sums, low, high):
+    m.number += 1
+    if not _squeeze(m):
         return True
-    _enter(market, stall, low, high)
-    return _relax(market, stall, sums, parts, low, high, wanted, FIRST_PASSES if parts.counter[NUMBER] == 1 else PASSES)
+    _enter(m)
+    return _relax(m, wanted, whole(FIRST_PASSES if m.number == 1 else PASSES))
 
 
-@compiled
-def search_parts(
-    market: Market, stall: Stall, sums: Sums, parts: Parts, wanted: float, enough: float, limit: int
-) -> int:
+@entry
+def search_parts(m: Market, wanted: float, enough: float, limit: int) -> int:
     """Search the parts on the stack: NONE leads by more than `wanted`; else ARRIVED, UNSURE or LIMIT.
 
     ARRIVED: rows in the chosen segments lead by more than `enough`, which is no less than `wanted`. Called again, it
-    goes on from there: with REFUTED set where the model itself says that they do not. LIMIT: VISITED came to `limit`;
-    it goes on, too. With QUIET set it wants a proof or nothing.
+    goes on from there: with `refuted` set where the model itself says that they do not. LIMIT: `visited` came to
+    `limit`; it goes on, too. With `quiet` set it wants a proof or nothing.
     """
-    counter = parts.counter
-    while counter[TOP] > 0:
-        if counter[VISITED] >= limit:
+    while m.top > 0:
+        if m.visited >= limit:
             return LIMIT
-        top = counter[TOP] - 1
-        low, high = parts.low[top].copy(), parts.high[top].copy()
-        leads = counter[PENDING] == 1
-        counter[TOP], counter[PENDING] = top, 0
+        _pop(m)
+        leads = m.pending == 1
+        m.pending = 0
         if leads:
-            _enter(market, stall, low, high)
+            _enter(m)
         else:
-            if _closed(market, stall, sums, parts, low, high, wanted):
+            if _closed(m, wanted):
                 continue
-            leads = _lead(market, stall) > enough
-            if leads and counter[QUIET] == 0 and _fits(sums, stall):
-                parts.low[top], parts.high[top] = low, high
-                counter[TOP], counter[PENDING], counter[REFUTED] = top + 1, 1, 0
+            leads = _lead(m) > enough
+            if leads and m.quiet == 0 and _fits(m):
+                _push(m)
+                m.pending, m.refuted = 1, 0
                 return ARRIVED
-        answer = _split(market, stall, parts, low, high)
-        if answer == FULL or (answer == DECIDED and leads and counter[REFUTED] == 0):
-            counter[DOUBT] = 1
-            if counter[QUIET] == 1:
+        answer = _split(m)
+        if answer == FULL or (answer == DECIDED and leads and m.refuted == 0):
+            m.doubt = 1
+            if m.quiet == 1:
                 return UNSURE
-        counter[REFUTED] = 0
-    return UNSURE if counter[DOUBT] else NONE
+        m.refuted = 0
+    return UNSURE if m.doubt else NONE

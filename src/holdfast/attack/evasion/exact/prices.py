@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from holdfast.attack.evasion.exact import price_kernels as kernels
 from holdfast.attack.evasion.exact.box import Box, leaves
 from holdfast.attack.evasion.exact.ground import Bools, Floats, Ints
-from holdfast.attack.evasion.exact.kernels import Array, Found
+from holdfast.attack.evasion.exact.kernels import Found
 from holdfast.attack.evasion.exact.least import Least, sums_of
-from holdfast.attack.evasion.exact.price_kernels import Market, Parts, Stall, Sums
+from holdfast.attack.evasion.exact.price_kernels import Market
+from holdfast.attack.evasion.kernels.state import Arena
 
 DEPTH = 1_000
 """Parts that may wait to be searched."""
@@ -25,14 +27,13 @@ class Prices:
     """One box of one row: whether some row in it leads by more than the aim's guard takes away."""
 
     box: Box
-    market: Market
-    stall: Stall
-    sums: Sums
-    parts: Parts
+    arena: Arena[Market]
     cuts: tuple[Ints, ...]
     """Per active column, the open slots at which its segments begin, and their number."""
-    base: float
-    """The lead of the trees that the box decides."""
+    wanted: float
+    """What the trees that the box leaves open must add to lead."""
+    slack: float
+    """What rounding may hide of it."""
 
     @classmethod
     def of(cls, box: Box) -> Prices | None:
@@ -45,34 +46,36 @@ class Prices:
         low, high, leaf = _intervals(box, Found(*(part[many] for part in found)))
         node, tree = found.node[many][leaf], found.tree[many][leaf]
         cuts, low, high = _segments(box.count, low, high)
-        market = _market(gains[node, 0], tree, low, high, np.array([cut.size - 1 for cut in cuts], np.int64))
-        if market is None:
+        leads = gains[node, 0]
+        arena = _market(leads, tree, low, high, np.array([cut.size - 1 for cut in cuts], np.int64))
+        if arena is None:
             return None
-        stall, parts = _stall(market, _near(box, cuts)), _parts(market)
+        for name, array in {**_scratch(arena), "near": _near(box, cuts), **sums_of(Least.of(box), cuts)}.items():
+            arena.put(name, array)
+        arena.set(n_sums=arena.arrays["sum_first"].size - 1, room=DEPTH, top=1)
+        arena.arrays["wait_high"][: len(cuts)] = arena.arrays["size"][: len(cuts)]
         total = float(base[0] + gains[found.node[~many], 0].sum())
-        return cls(box, market, stall, sums_of(Least.of(box), cuts), parts, cuts, total)
+        slack = ROUNDING * (abs(total) + float(np.abs(leads).sum()))
+        return cls(box, arena, cuts, -box.place.ground.aim.guard - total, slack)
 
     def search(self, limit: int) -> int:
         """Go on with the search until `limit` leaves were looked at in all: an answer of `search_parts`."""
-        guard = -self.box.place.ground.aim.guard - self.base
-        slack = ROUNDING * (abs(self.base) + float(np.abs(self.market.gain).sum()))
-        return int(kernels.search_parts(self.market, self.stall, self.sums, self.parts, guard - slack, guard, limit))
+        return int(kernels.search_parts(self.arena.state, self.wanted - self.slack, self.wanted, limit))
 
     @property
     def visited(self) -> int:
-        return int(self.parts.counter[kernels.VISITED])
+        return int(self.arena.get("visited"))
 
     def refuse(self, *, refuted: bool, quiet: bool) -> None:
         """The row found is not taken: `refuted` if the model says it does not cross. `quiet`: find only proofs now."""
-        self.parts.counter[kernels.REFUTED] = refuted
-        self.parts.counter[kernels.QUIET] = quiet
+        self.arena.set(refuted=refuted, quiet=quiet)
 
     def row(self) -> Floats:
         """The row (d,) of the chosen segments nearest to the place, derived columns left aside."""
         place, found = self.box.place, self.box.place.row.copy()
         for a, column in enumerate(self.box.columns.tolist()):
             if place.ground.free[column]:
-                k = int(self.stall.choice[a])
+                k = int(self.arena.arrays["choice"][a])
                 slots = self.box.slots[a][self.cuts[a][k] : self.cuts[a][k + 1]]
                 found[column] = place.value[slots[place.far[slots].argmin()]]
         return found
@@ -121,60 +124,40 @@ def _near(box: Box, cuts: tuple[Ints, ...]) -> Ints:
     )
 
 
-def _market(gain: Array, tree: Ints, low: Ints, high: Ints, size: Ints) -> Market | None:
+def _market(gain: Floats, tree: Ints, low: Ints, high: Ints, size: Ints) -> Arena[Market] | None:
     """Who trades with whom; None where there is no room."""
-    begin = np.append(np.flatnonzero(np.diff(tree, prepend=-1)), tree.size).astype(np.int64)
-    mark = np.zeros(int(size.max(initial=0)) + 1, np.int64)
-    links, edges, entries = kernels.count_links(begin, low, high, size, mark)
+    begin, columns = np.append(np.flatnonzero(np.diff(tree, prepend=-1)), tree.size), size.size
+    wide = int(size.max(initial=0)) + 2
+    wishes = {"gain": gain, "begin": begin, "size": size, "wish_low": low, "wish_high": high, "mark": np.zeros(wide)}
+    numbers = {"n_leaves": gain.size, "n_trees": begin.size - 1, "n_columns": columns, "wide": wide}
+    arena = Arena(Market, wishes, numbers)
+    kernels.count_links(arena.state)
+    links, edges, entries = (int(arena.get(name)) for name in ("n_links", "n_edges", "n_entries"))
     if max(edges, entries) > MAX_ENTRIES:
         return None
-    whole = np.int64
-    market = Market(
-        gain=np.ascontiguousarray(gain),
-        begin=begin,
-        first=np.zeros(begin.size, whole),
-        tree=np.zeros(links, whole),
-        column=np.zeros(links, whole),
-        start=np.zeros(links + 1, whole),
-        edge=np.zeros(edges, whole),
-        entry=np.zeros(gain.size + 1, whole),
-        low=np.zeros(entries, whole),
-        high=np.zeros(entries, whole),
-        order=np.zeros(links, whole),
-        of=np.zeros(size.size + 1, whole),
-        size=size,
-    )
-    kernels.write_links(market, low, high, mark)
-    market.order[:] = np.argsort(market.column, kind="stable")
-    market.of[1:] = np.cumsum(np.bincount(market.column, minlength=size.size))
-    return market
+    rooms = {"first": begin.size, "entry": gain.size + 1, "edge": edges, "tree column left right": links}
+    for names, room in {**rooms, "start": links + 1, "low high": entries}.items():
+        for name in names.split():
+            arena.put(name, np.zeros(room, np.int64))
+    kernels.write_links(arena.state)
+    column = arena.arrays["column"][:links]
+    arena.put("order", np.argsort(column, kind="stable"))
+    arena.put("of", np.concatenate(([0], np.cumsum(np.bincount(column, minlength=columns)))))
+    return arena
 
 
-def _stall(market: Market, near: Ints) -> Stall:
-    edges, wide = market.edge.size, int(market.size.max(initial=0)) + 2
-    leaves, links, columns = market.gain.size, market.tree.size, market.size.size
-    return Stall(
-        price=np.zeros(edges),
-        offer=np.zeros(edges),
-        paid=np.zeros(market.low.size),
-        score=np.zeros(leaves),
-        alive=np.zeros(leaves, np.int64),
-        living=np.zeros(market.begin.size, np.int64),
-        left=np.zeros(links, np.int64),
-        right=np.zeros(links, np.int64),
-        worth=np.zeros(wide),
-        peak=np.zeros((wide.bit_length(), wide)),
-        below=np.zeros(wide),
-        above=np.zeros(wide),
-        choice=np.zeros(columns, np.int64),
-        near=near,
-    )
-
-
-def _parts(market: Market) -> Parts:
-    """The whole box, to be searched."""
-    columns = market.size.size
-    parts = Parts(np.zeros((DEPTH, columns), np.int64), np.zeros((DEPTH, columns), np.int64), np.zeros(7, np.int64))
-    parts.high[0] = market.size
-    parts.counter[kernels.TOP] = 1
-    return parts
+def _scratch(arena: Arena[Market]) -> dict[str, Any]:
+    """Room for prices and parts."""
+    count = {name: int(arena.get(f"n_{name}")) for name in ("leaves", "trees", "columns", "edges", "entries")}
+    wide = int(arena.get("wide"))
+    rooms = {
+        "price offer": count["edges"],
+        "paid": count["entries"],
+        "score alive": count["leaves"],
+        "living": count["trees"] + 1,
+        "worth below above": wide,
+        "peak": wide.bit_length() * wide,
+        "choice part_low part_high": count["columns"],
+        "wait_low wait_high": DEPTH * count["columns"],
+    }
+    return {name: np.zeros(room) for names, room in rooms.items() for name in names.split()}

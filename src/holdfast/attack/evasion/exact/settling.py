@@ -34,7 +34,7 @@ class Offered(Enum):
     """The model itself says that it does not cross."""
 
 
-REFUSALS = {Offered.INVALID: 8, Offered.REFUTED: 200}
+REFUSALS = {Offered.INVALID: 4, Offered.REFUTED: 200}
 """Rows of one box that the contract or the model may refuse before only a proof is asked for."""
 
 

@@ -6,8 +6,9 @@ missing values), nodes N, trees T, outputs K, relations C with rows R, derived c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, get_type_hints
+from collections.abc import Hashable, Mapping
+from functools import cache
+from typing import Any, Generic, TypeVar, cast, get_type_hints
 
 import numpy as np
 
@@ -230,24 +231,31 @@ class State:
 
 
 _TYPES: dict[type, Any] = {Reals: np.float64, Ints: np.int64, Shorts: np.int32, Words: np.uint64}
-_FIELDS = get_type_hints(State)
-_RECORD = np.dtype([(name, "f8" if kind is float else "i8") for name, kind in _FIELDS.items()])
+Record = TypeVar("Record")
 
 
-class Arena:
-    """Owns the arrays that a State points to. One per thread."""
+@cache
+def _layout(kind: Any) -> tuple[dict[str, type], Any]:
+    """The fields of a record, and how they lie in memory."""
+    fields = get_type_hints(kind)
+    return fields, np.dtype([(name, "f8" if hint is float else "i8") for name, hint in fields.items()])
 
-    def __init__(self, arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> None:
-        self._record = np.zeros(1, _RECORD)
+
+class Arena(Generic[Record]):
+    """Owns the arrays that a record points to: a State, or another class of fields. One per thread."""
+
+    def __init__(self, kind: type[Record], arrays: Mapping[str, Any], numbers: Mapping[str, float]) -> None:
+        self._fields, layout = _layout(cast(Hashable, kind))
+        self._record = np.zeros(1, layout)
         self.arrays: dict[str, Any] = {}
         self.set(**numbers)
         for name, array in arrays.items():
             self.put(name, array)
 
     @property
-    def state(self) -> State:
+    def state(self) -> Record:
         """What to hand to a kernel."""
-        state: State = self._record[0]
+        state: Record = self._record[0]
         return state
 
     def get(self, name: str) -> float:
@@ -261,6 +269,6 @@ class Arena:
 
     def put(self, name: str, array: Any) -> None:
         """Let a field point to an array, cast to the field's type and kept alive."""
-        kept = np.ascontiguousarray(array, dtype=_TYPES[_FIELDS[name]])
+        kept = np.ascontiguousarray(array, dtype=_TYPES[self._fields[name]])
         self.arrays[name] = kept if kept.size else np.zeros(1, kept.dtype)
         self._record[name][0] = self.arrays[name].ctypes.data
