@@ -233,4 +233,21 @@ def test_texts_that_are_all_the_same_bytes(cost):
 
 
 def test_marks_without_end(cost):
-    assert "budget" in {hit.rule.id for hit in cost(b"\x80\x04" + b"(" * 3_000_000 + b".").hits}
+    assert "budget" in {hit.rule.id for hit in cost(b"\x80\x04" + b"(" * 1_500_000 + b".").hits}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\x80\x04(" + b"cos\nx\n" * 900 + b"t\x94cos\ny\n\x94" + b"0h\x01h\x00R" * 60_000 + b".",
+        b"\x80\x04}\x94(" + b"K\x01N" * 30_000 + b"u0cos\nx\n)R\x94" + b"h\x00b" * 20_000 + b".",
+    ],
+    ids=["arguments", "states"],
+)
+def test_pickles_that_hand_the_same_values_to_every_call(cost, data):
+    assert cost(data).verdict == "blocked"
+
+
+def test_a_header_of_numpy_with_many_lists(cost):
+    header = b"{'descr':'<f8','fortran_order':False,'shape':(" + b"[]," * 300_000 + b")}"
+    assert cost(b"\x93NUMPY\2\0" + struct.pack("<I", len(header)) + header).verdict == "unknown"

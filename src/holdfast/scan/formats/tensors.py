@@ -19,7 +19,8 @@ from holdfast.scan.formats.pickles import moved
 from holdfast.scan.formats.signs import read_signs
 from holdfast.scan.inspect import Inspector, Seen
 
-MAX_NPY_HEADER: Final = 1 << 20
+MAX_NPY_HEADER: Final = 1 << 17
+"""Bytes; numpy itself reads 10,000 without being told otherwise."""
 MAX_DIMENSIONS: Final = 64
 MOST_BYTES: Final = 1 << 63
 """More than any file has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from holdfast.core.formats.buffers import Buffer, Window
@@ -106,8 +106,11 @@ def _items(args: Value) -> list[Value]:
     return list(args[:4]) if isinstance(args, tuple | list) else [args]
 
 
-def arguments(args: Value) -> Iterator[str]:
-    """The names handed to a call, also inside containers; what a higher-order function could call. Raises GaveUp."""
+def arguments(args: Value, looked: Callable[[int], None]) -> Iterator[str]:
+    """The names handed to a call, also inside containers; what a higher-order function could call.
+
+    `looked` is told how many values that took. Raises GaveUp.
+    """
     pending, seen = [args], 0
     while pending and seen < MAX_ARGUMENTS:
         value = pending.pop()
@@ -120,6 +123,7 @@ def arguments(args: Value) -> Iterator[str]:
             pending.extend(value[: MAX_ARGUMENTS - seen])
         elif isinstance(value, Dict):
             pending.extend(part for pair in value.pairs[: MAX_ARGUMENTS - seen] for part in pair)
+    looked(seen)
 
 
 def describe(value: Value) -> str:

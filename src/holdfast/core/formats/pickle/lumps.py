@@ -212,7 +212,7 @@ class LumpMachine(Machine):
         super().build(None)
 
     def _check_states(self) -> None:
-        pairs = [pair for state, _ in self.states for pair in state.pairs]
+        pairs = [pair for state, _ in self.states.values() for pair in state.pairs]
         if any(key is UNKNOWN_KEYS for key, _ in pairs):
             raise GaveUp
         super()._check_states()

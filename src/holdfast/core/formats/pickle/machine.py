@@ -39,8 +39,11 @@ MEMO_GAP: Final = 10_000_000
 """A memo index above this, and far above what the stream filled, only makes the loader allocate memory."""
 
 
-MAX_MARKS: Final = 100_000
+MAX_MARKS: Final = 1_000_000
 """Open marks at once; each keeps a stack of its own, and a value within a value takes two at most."""
+
+MAX_LOOKS: Final = 1_000_000
+"""Arguments of calls that are looked at, beside two for each byte: one tuple may be handed to every call."""
 
 
 @dataclass(slots=True)
@@ -57,16 +60,15 @@ class Machine:
 
     def __init__(self, data: Buffer, start: int, end: int, notes: Notes, meter: Meter, *, inner: bool = False) -> None:
         self.data, self.pos, self.end = data, start, end
-        self.at = start
+        self.at = self.start = start
         self.notes, self.meter = notes, meter
-        self.protocol = 0
-        self.frame_end = start
-        self.skipped = 0
+        self.protocol, self.frame_end, self.skipped = 0, start, 0
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
-        self.states: list[tuple[Value, int]] = []
-        self.container_reads = 0
+        self.states: dict[int, tuple[Dict, int]] = {}
+        # What BUILD sets, each dictionary once, by an id that stays its own while it is kept here.
+        self.looks = self.container_reads = 0
         self.inner = inner
         self.table = _TABLE
 
@@ -140,7 +142,7 @@ class Machine:
 
     def _check_states(self) -> None:
         """Names that BUILD sets: looked at in the end, because a shared dictionary may be filled later."""
-        for state, offset in self.states:
+        for state, offset in self.states.values():
             for key, _ in state.pairs:
                 if not isinstance(key, str):
                     if not isinstance(key, int | float | bytes | Lump | None):
@@ -345,12 +347,17 @@ class Machine:
     def _call(self, function: Value, args: Value, kwargs: Value, how: str) -> None:
         if isinstance(function, Global):
             self.notes.add(Kind.CALL if how == CALL else Kind.CONSTRUCT, function.path, self.at)
-            for name in arguments((args, kwargs)):
+            for name in arguments((args, kwargs), self.look):
                 self.notes.add(Kind.ARGUMENT, name, self.at, function.path)
         else:
             self.notes.add(Kind.COMPUTED_CALL, describe(function), self.at)
         made = Object(function, args, how, self.at, kwargs)
         self.stack.append(resolve(made, self.notes, self.data))
+
+    def look(self, count: int) -> None:
+        self.looks += count
+        if self.looks > MAX_LOOKS + 2 * (self.at - self.start):
+            raise Fault("budget", f"more than {self.looks:,} arguments", self.at)
 
     def build(self, _: None) -> None:
         state, target = self.pop_value(), self.top()
@@ -359,7 +366,9 @@ class Machine:
             return
         target.states.append(state)
         parts = state if isinstance(state, tuple) and len(state) == 2 else (state,)
-        self.states.extend((part, self.at) for part in parts if isinstance(part, Dict))
+        for part in parts:
+            if isinstance(part, Dict):
+                self.states.setdefault(id(part), (part, self.at))
         if target.path in WRAPPERS:
             self.stack[-1] = read_raw_array(self, target)
 
