@@ -6,6 +6,7 @@ import hashlib
 import json
 import textwrap
 from datetime import date
+from functools import cache
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,15 @@ REACHES_OUT = [
         "joblib.func_inspect.get_func_code",
     ),
     *("os.system", "posix.system", "nt.system", "subprocess.Popen", "builtins.eval", "builtins.exec", "builtins.open"),
-    *("builtins.map", "builtins.type", "builtins.setattr", "builtins.__import__", "importlib.import_module"),
+    *(
+        "builtins.map",
+        "builtins.setattr",
+        "types.MethodType",
+        "pytz.timezone",
+        "pytz.open_resource",
+        "builtins.__import__",
+        "importlib.import_module",
+    ),
     *("operator.attrgetter", "operator.methodcaller", "types.FunctionType", "types.CodeType", "marshal.loads"),
     *("pickle.loads", "shutil.rmtree", "socket.socket", "functools.reduce", "itertools.starmap", "_codecs.decode"),
     *("torch.load", "torch.save", "torch.hub.load", "torch.utils.cpp_extension.load", "torch.jit.load"),
@@ -72,11 +81,20 @@ NEEDED = {
     "torch._utils._rebuild_tensor_v2": "c",
     "torch.FloatStorage": "c",
     "torch.Size": "c",
-    "torch.float32": "v",
+    "torch.float32": "c",
+    "pandas.NA": "c",
+    "xgboost.sklearn.XGBRanker": "c",
+    "sklearn.model_selection._classification_threshold._CurveScorer": "c",
+    "pytz._p": "c",
+    "pyarrow.lib._restore_array": "c",
     "torch.serialization._get_layout": "c",
     "torch.storage._load_from_bytes": "r",
     "imblearn.pipeline.Pipeline": "c",
     "builtins.getattr": "r",
+    "builtins.type": "r",
+    "dill._dill._load_type": "r",
+    "dill._dill._create_namedtuple": "r",
+    "dill._dill._eval_repr": "r",
     "copyreg._reconstructor": "r",
 }
 
@@ -151,6 +169,7 @@ def test_pins_are_of_the_bytes_of_wheels(tmp_path):
 DAY = date(2026, 1, 2)
 
 
+@cache
 def toy_list() -> dict:
     return sealed(build([distribution(models="class Plain: pass")]), DAY)
 
@@ -265,6 +284,28 @@ class Reduced:
 class ReducedToShell:
     def __reduce__(self): return (shell, (self.command,))
 
+class Machine:
+    def eval(self, data): return data
+
+class AsksItsMachine:
+    def machine(self) -> "Machine": return self.found
+    def score(self, X): return self.machine().eval(X)
+
+class AsksSomebody:
+    def machine(self): return self.found
+    def score(self, X): return self.machine().eval(X)
+
+class Evaluator:
+    def eval(self, text): return eval(text)
+
+class AsksAnEvaluator:
+    def machine(self) -> Evaluator: return self.found
+    def __setstate__(self, state): self.machine().eval(state)
+
+class AsksAFunction:
+    def __setstate__(self, state): evaluator().eval(state)
+
+def evaluator() -> Evaluator: return Evaluator()
 def opened(path): return open(path)
 def helper(state): return urlopen(state["url"])
 def make(n): return Plain(n)
@@ -292,6 +333,10 @@ EXPECTED = {
     "ImportsByName": "",
     "ImportsItsOwn": "c",
     "ForeignBase": "",
+    "AsksItsMachine": "c",
+    "AsksSomebody": "",
+    "AsksAnEvaluator": "",
+    "AsksAFunction": "",
     "Reduced": "c",
     "helper": "",
     "make": "c",
@@ -365,6 +410,14 @@ def test_named_tuples_and_aliases_of_stubs_are_names():
     stub = b"class signed: ...\nint64 = signed[int]\nthing = unknown[int]\n"
     index = Index([Source("toy", ".pyi", stub, is_package=True)])
     assert {entry: kind for _, entry, kind in entries(index)} == {"signed": "c", "int64": "c"}
+
+
+def test_constants_of_stubs_may_be_called_only_where_that_is_an_error():
+    stub = b"class Kind:\n    name: str\nclass Runs:\n    def __call__(self): ...\nclass Derived(Runs): ...\n"
+    stub += b"class Assigned:\n    __call__: object\nkind: Kind\nruns: Runs\nderived: Derived\nassigned: Assigned\n"
+    index = Index([Source("toy", ".pyi", stub, is_package=True)])
+    found = {entry: kind for _, entry, kind in entries(index) if entry.islower()}
+    assert found == {"kind": "c", "runs": "v", "derived": "v", "assigned": "v"}
 
 
 def test_a_stub_vouches_for_no_class_that_a_source_shows_three_stars_away():

@@ -468,6 +468,34 @@ def test_a_booster_without_the_reading_extra_is_unknown_and_says_why(look, monke
     assert any("pip install 'holdfast[attack]'" in str(fact.value) for fact in report.facts)
 
 
+SCRIPT = b"\x80\x02c__torch__.bank\nNet\n)\x81}X\x01\x00\x00\x00wK\x01sb."
+
+
+@pytest.mark.parametrize(
+    ("code", "members", "wanted"),
+    [
+        (b"class Net(Module):\n  pass\n", ("m/constants.pkl",), set()),
+        (b"class Other(Module):\n  pass\n", ("m/constants.pkl",), {"import-unlisted", "new-unlisted"}),
+        (b"class Net(Module):\n  pass\n", (), {"import-unlisted", "new-unlisted"}),
+        (b"class Net(Module):\n  pass\n", ("n/constants.pkl",), {"import-unlisted", "new-unlisted"}),
+        (b"x = 'class Net('\n", ("m/constants.pkl",), {"import-unlisted", "new-unlisted"}),
+    ],
+)
+def test_a_script_looks_its_own_classes_up_in_its_own_code(look, code, members, wanted):
+    constants = [(name, b"\x80\x02).") for name in members]
+    data = zipped(("m/data.pkl", SCRIPT), ("m/version", b"3\n"), ("m/code/__torch__/bank.py", code), *constants)
+    assert ids(look(data)) == wanted
+
+
+def test_a_script_names_nothing_else_for_free(look):
+    shell = zipped(
+        ("m/data.pkl", b"cos\nsystem\n(S'id'\ntR."),
+        ("m/constants.pkl", b"\x80\x02)."),
+        ("m/code/__torch__.py", b"class system(Module):\n  pass\n"),
+    )
+    assert look(shell).verdict == "blocked"
+
+
 @pytest.mark.parametrize(
     ("code", "wanted"),
     [

@@ -173,6 +173,53 @@ def test_a_name_maker_that_is_only_called_is_no_fact_of_its_own():
     assert values(data, "dotted-name") == ["datetime:timezone.utc"]
 
 
+DILL = b"cdill._dill\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (b"c__builtin__\ntype\n(NtR.", "types.NoneType"),
+        (b"cbuiltins\ntype\n(cbuiltins\nEllipsis\ntR.", "types.EllipsisType"),
+        (DILL + b"_load_type\n(Vslice\ntR.", "builtins.slice"),
+        (DILL + b"_load_type\n(VPartialType\ntR.", "functools.partial"),
+        (DILL + b"_load_type\n(VCodeType\ntR.", "types.CodeType"),
+        (DILL + b"_create_namedtuple\n(VTriple\n(Va\ntVos\ntR.", "os.Triple"),
+        (DILL + b"_eval_repr\n(VNotImplemented\ntR.", "builtins.NotImplemented"),
+    ],
+)
+def test_calls_that_only_find_a_name_are_that_name(data, path):
+    assert read_pickles(data).value.path == path
+    odd = {Kind.COMPUTED_NAME, Kind.COMPUTED_CALL} & kinds(data)
+    assert not odd
+    # What the stream itself does not name is told, so that it can be judged.
+    hidden = [] if path.startswith("types.") and b"type\n(" in data and DILL not in data else [path]
+    assert values(data, "indirect-import") == ([] if b"_eval_repr" in data else hidden)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"cbuiltins\ntype\n(VX\n(tcbuiltins\ndict\n)RtR.",
+        b"cbuiltins\ntype\n(K\x01tR.",
+        b"cbuiltins\ntype\n.",
+        DILL + b"_load_type\n(cbuiltins\nstr\n)RtR.",
+        DILL + b"_create_namedtuple\n(Va.b\n(Va\ntVos\ntR.",
+        DILL + b"_create_namedtuple\n(VTriple\ncbuiltins\nlist\n)RVos\ntR.",
+        DILL + b"_eval_repr\n(Vrange(0, __import__('os'))\ntR.",
+        DILL + b"_eval_repr\n(Vrange(0, 3)\\u000a.a\ntR.",
+        DILL + b"_eval_repr\n(V__import__('os').system('id')\ntR.",
+    ],
+)
+def test_calls_that_would_find_or_make_anything_else_are_told(data):
+    assert {Kind.COMPUTED_NAME, Kind.COMPUTED_CALL} & kinds(data)
+
+
+def test_a_range_of_dills_is_a_range():
+    made = read_pickles(DILL + b"_eval_repr\n(Vrange(0, 3)\ntR.").value
+    assert (made.path, made.args) == ("builtins.range", (0, 3))
+
+
 @pytest.mark.parametrize(
     ("data", "kind"),
     [

@@ -128,10 +128,7 @@ class Analysis:
 
     def method(self, made: Class, name: str) -> Function | None:
         """A method as instances find it; None where no analysed class has it."""
-        for item in self.index.lineage(made):
-            if isinstance(item, Class) and name in item.methods:
-                return item.methods[name]
-        return None
+        return self.index.method(made, name)
 
 
 class _Body(ast.NodeVisitor):
@@ -205,6 +202,8 @@ class _Body(ast.NodeVisitor):
         owner = self.function.owner
         if owner is not None and self._own_method(node, target, owner):
             return
+        if isinstance(target.value, ast.Call) and self._method_of_result(target.value, target.attr):
+            return
         head = name.partition(".")[0]
         known = name and (head not in self.own_names or head in self.local) and head not in ("self", "cls")
         if known:
@@ -235,6 +234,29 @@ class _Body(ast.NodeVisitor):
         if target.attr in METHOD_SINKS:
             self.effects.sinks.add(METHOD_SINKS[target.attr])
         return True
+
+    def _method_of_result(self, made: ast.Call, name: str) -> bool:
+        """`self.get_booster().eval()`: where what is called first says which class it returns, the method is known."""
+        found = self._called(made.func)
+        if found is None or found.node is None or found.node.returns is None:
+            return False
+        given = found.node.returns
+        text = given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else dotted(given)
+        kind = self.index.classes.get(self.index.resolve(self.index.modules[found.module], text)) if text else None
+        method = self.index.method(kind, name) if kind is not None else None
+        if method is None:
+            return False
+        self.effects.calls.add(method.path)
+        return True
+
+    def _called(self, function: ast.expr) -> Function | None:
+        """The function or the method of its own that an expression names."""
+        match function:
+            case ast.Attribute(value=ast.Name(id="self" | "cls"), attr=name) if self.function.owner is not None:
+                return self.index.method(self.function.owner, name)
+            case ast.Name(id=name) if name not in self.own_names and name not in self.nested:
+                return self.index.functions.get(self.index.resolve(self.module, name, self.local))
+        return None
 
     def _reach(self, node: ast.Call, path: str) -> None:
         if path in self.index.functions:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import _compat_pickle
 import argparse
 import ast
-import json
 import re
 import sys
 from collections import defaultdict
@@ -23,14 +22,14 @@ from typing import Final
 from holdfast.core.domain import JSONValue
 from holdfast.scan.allowlist import NAMES
 from holdfast.scan.allowlist.effects import Analysis
-from holdfast.scan.allowlist.header import SCHEMA, sealed
+from holdfast.scan.allowlist.header import SCHEMA, as_bytes, sealed
 from holdfast.scan.allowlist.index import Class, Function, Index, declared_module, dotted
 from holdfast.scan.allowlist.seeds import ALIASES, SEEDS
 from holdfast.scan.allowlist.sources import Distribution, installed, wheel
 from holdfast.scan.allowlist.tools import purpose
 from holdfast.scan.allowlist.unneeded import UNNEEDED
 
-GENERATOR: Final = 1
+GENERATOR: Final = 2
 """Of the analysis: raised when the same wheels give another list."""
 PINNED: Final = Path(__file__).with_name("pinned.py")
 LOAD_HOOKS: Final = (
@@ -173,9 +172,10 @@ def entries(index: Index) -> Iterator[tuple[str, str, str]]:
         yield public or function.module, function.name, modes[function.path]
     for path, kind in index.constants.items():
         module, _, name = path.rpartition(".")
-        if "ufunc" in kind.lower() or modes.get(index.resolve(index.modules[module], kind)):
-            modes[path] = "v"
-            yield module, name, "v"
+        declared = index.resolve(index.modules[module], kind)
+        if "ufunc" in kind.lower() or modes.get(declared):
+            modes[path] = "c" if declared in index.classes and index.classes[declared].inert else "v"
+            yield module, name, modes[path]
     yield from _published(index, modes)
 
 
@@ -260,7 +260,7 @@ def write(document: dict[str, JSONValue], output: Path) -> None:
     """Write a list; the one inside together with its digest."""
     header = document["header"]
     assert isinstance(header, dict), "made by `sealed`"
-    output.write_text(json.dumps(document, indent=0, ensure_ascii=True) + "\n", encoding="utf-8")
+    output.write_bytes(as_bytes(document))
     if output == NAMES:
         PINNED.write_text(_PINNED.format(version=header["version"]), encoding="utf-8")
 

@@ -43,6 +43,8 @@ class Class:
     bases: tuple[str, ...]
     methods: dict[str, Function] = field(default_factory=dict)
     compiled: bool = False
+    inert: bool = False
+    """Compiled, and its stub shows no base and no `__call__`: calling an instance is an error."""
     public: str = ""
     metaclass: str = ""
 
@@ -125,7 +127,7 @@ class Index:
     def _statement(self, module: Module, node: ast.stmt, *, compiled: bool) -> None:
         match node:
             case ast.ClassDef() if compiled:
-                self._compiled_class(module.name, node.name)
+                self._stub_class(module, node)
             case ast.ClassDef():
                 self._class(module, node)
             case ast.FunctionDef() | ast.AsyncFunctionDef() if compiled:
@@ -150,6 +152,12 @@ class Index:
         """`int64 = signedinteger[_64Bit]` in a stub: one more name of a class, and the one that pickles write."""
         if self.classes.get(f"{module.name}.{dotted(value)}", Class("", "", ())).compiled:
             self._compiled_class(module.name, name)
+
+    def _stub_class(self, module: Module, node: ast.ClassDef) -> None:
+        self._compiled_class(module.name, node.name)
+        made = self.classes.get(f"{module.name}.{node.name}")
+        if made is not None and made.compiled:
+            made.inert = not node.bases and "__call__" not in _defined(node)
 
     def _class(self, module: Module, node: ast.ClassDef) -> None:
         bases = tuple(filter(None, (dotted(base) for base in node.bases)))
@@ -235,6 +243,13 @@ class Index:
                 paths = (self.resolve(home, base) for base in item.bases)
                 pending.extend(self.classes.get(path, path) for path in paths)
 
+    def method(self, made: Class, name: str) -> Function | None:
+        """A method as instances find it; None where no analysed class has it."""
+        for item in self.lineage(made):
+            if isinstance(item, Class) and name in item.methods:
+                return item.methods[name]
+        return None
+
 
 def _alias(module: Module, name: ast.expr, value: ast.expr) -> None:
     """`loads = pickle.loads` gives a thing another name."""
@@ -293,6 +308,13 @@ def declared_module(node: ast.ClassDef | FunctionNode) -> str:
             case ast.Call(func=ast.Name(id="set_module"), args=[ast.Constant(value=str() as module), *_]):
                 return module
     return ""
+
+
+def _defined(node: ast.ClassDef) -> set[str]:
+    """The names that a class's body gives to functions or declares."""
+    names = {item.name for item in _statements(node.body) if isinstance(item, FunctionNode)}
+    targets = (item.target for item in _statements(node.body) if isinstance(item, ast.AnnAssign))
+    return names | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

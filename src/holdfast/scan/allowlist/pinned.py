@@ -2,4 +2,4 @@
 
 from typing import Final
 
-VERSION: Final = "sha256:852a2220c932b17c0347db2f2bb8b74bb8d4662a63a37a7e98855c4e65ea1e64"
+VERSION: Final = "sha256:0aad27feabea0387aaec97b74572268446fbe725ae032d192d12f1528d383508"

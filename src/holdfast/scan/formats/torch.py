@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from holdfast.core.domain import Fact
@@ -23,29 +24,46 @@ ITEM_BYTES: Final = {
     "ComplexDoubleStorage": 16,
 }
 _PEEK_OPCODES: Final = 10_000
+_STORAGE: Final = re.compile(r"/(?:data|constants)/\d+$")
+"""The second is where a script keeps the tensors that it never changes."""
 _CODE: Final = re.compile(r"(?:^|/)code/.*\.py$")
 
 
 def read_zip(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
     """Pickles and code by their bytes; a tensor's bytes are skipped, since torch reads them by name only."""
     archive = open_zip(inspector, window, seen)
+    declared: set[str] = set()
     for entry in archive.entries:
         if _is_storage(window, entry):
             seen.skipped += entry.packed
         else:
             read_member(inspector, window, seen, entry, depth)
             if _CODE.search(entry.name):
-                _read_code(inspector, window, seen, entry)
-    seen.facts[:] = [fact for fact in seen.facts if not _is_known_storage(fact)]
+                declared |= _read_code(inspector, window, seen, entry)
+    scripts = _script_pickles(entry.name for entry in archive.entries)
+    seen.facts[:] = [
+        fact for fact in seen.facts if not (_is_known_storage(fact) or _is_own_class(fact, scripts, declared))
+    ]
 
 
-def _read_code(inspector: Inspector, window: Window, seen: Seen, entry: ZipEntry) -> None:
+def _read_code(inspector: Inspector, window: Window, seen: Seen, entry: ZipEntry) -> set[str]:
     try:
         content = member_bytes(window, entry, inspector.unpacked_bytes)
     except Fault:
-        return  # read_member has stated why
+        return set()  # read_member has stated why
     inspector.unpacked(len(content))
-    read_code(content, seen, entry.name)
+    return read_code(content, seen, entry.name)
+
+
+def _script_pickles(names: Iterable[str]) -> frozenset[str]:
+    """The pickles that torch's own C++ unpickler reads: those of an archive with constants, which marks a script."""
+    roots = [root for root, _, rest in (name.partition("/") for name in names) if rest == "constants.pkl"]
+    return frozenset(f"{root}/{part}.pkl" for root in roots for part in ("data", "constants"))
+
+
+def _is_own_class(fact: Fact, scripts: frozenset[str], declared: set[str]) -> bool:
+    """A class of the archive's own code, looked up there and nowhere else."""
+    return fact.kind in (Kind.IMPORT, Kind.CONSTRUCT) and fact.member in scripts and fact.value in declared
 
 
 def _is_known_storage(fact: Fact) -> bool:
@@ -58,9 +76,8 @@ def _is_known_to_legacy(fact: Fact) -> bool:
 
 
 def _is_storage(window: Window, entry: ZipEntry) -> bool:
-    """A stored member `data/<n>` that does not begin like something that could be opened on its own."""
-    parts = entry.name.split("/")
-    if len(parts) < 2 or parts[-2] != "data" or not parts[-1].isdigit() or entry.packed != entry.size:
+    """A stored member `data/<n>` or `constants/<n>` that does not begin like something that could be opened alone."""
+    if not _STORAGE.search(entry.name) or entry.packed != entry.size:
         return False
     try:
         content = member_bytes(window, entry, 0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
 from holdfast.core.formats.buffers import Buffer, Window
 from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import (
+    CALL,
     NEW,
     Dict,
     GaveUp,
@@ -24,7 +27,16 @@ from holdfast.core.formats.pickle.graph import (
 MAX_ARGUMENTS: Final = 1_000
 UFUNC_RECONSTRUCT: Final = ("numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct")
 TORCH_LOADER: Final = "torch.storage._load_from_bytes"
-NAME_MAKERS: Final = frozenset(("builtins.getattr", TORCH_LOADER, *UFUNC_RECONSTRUCT))
+KIND_OF: Final = "builtins.type"
+DILL_TYPE: Final = "dill._dill._load_type"
+DILL_TUPLE: Final = "dill._dill._create_namedtuple"
+DILL_REPR: Final = "dill._dill._eval_repr"
+_RANGE: Final = re.compile(r"range\((-?[0-9]{1,18}(?:, -?[0-9]{1,18}){1,2})\)")
+DILL_TYPES: Final = {"PartialType": ("functools", "partial")}
+"""Names of dill's own for classes that are in neither of the two modules it looks in."""
+NAME_MAKERS: Final = frozenset(
+    ("builtins.getattr", KIND_OF, TORCH_LOADER, DILL_TYPE, DILL_TUPLE, DILL_REPR, *UFUNC_RECONSTRUCT)
+)
 """Functions that look a name up or load a file. Only their calls with literal arguments can be followed."""
 RECONSTRUCTOR: Final = "copyreg._reconstructor"
 
@@ -33,13 +45,8 @@ def resolve(made: Object, notes: Notes, data: Buffer) -> Value:
     """The call's result where it is a plain name or a plain instance; the call itself otherwise."""
     if made.path == TORCH_LOADER:
         return _loaded(made, notes, data)
-    if made.path == RECONSTRUCTOR:
-        return _reconstructed(made, notes)
-    if made.path == "builtins.getattr":
-        return _attribute(made, notes)
-    if made.path in UFUNC_RECONSTRUCT:
-        return _ufunc(made, notes)
-    return made
+    known = _KNOWN.get(made.path)
+    return made if known is None else known(made, notes)
 
 
 def _loaded(made: Object, notes: Notes, data: Buffer) -> Value:
@@ -102,6 +109,54 @@ def _ufunc(made: Object, notes: Notes) -> Value:
     return Opaque("a ufunc looked up while loading", made.offset)
 
 
+def _kind(made: Object, notes: Notes) -> Value:
+    """`type(None)`: how picklers write the types that have no name of their own."""
+    match made.args:
+        case (None,):
+            return Global("types", "NoneType", made.offset)
+        case (Global(path="builtins.Ellipsis" | "builtins.NotImplemented") as single,):
+            return Global("types", f"{single.name}Type", made.offset)
+    notes.add(Kind.COMPUTED_CALL, "type of " + ", ".join(map(describe, _items(made.args))), made.offset)
+    return Opaque("a class made or looked up while loading", made.offset)
+
+
+def _dill_type(made: Object, notes: Notes) -> Value:
+    """`_load_type("slice")` looks up a class of `builtins` or of `types` by its name."""
+    match made.args:
+        case (str() as name,):
+            home = "builtins" if isinstance(vars(builtins).get(name), type) else "types"
+            found = Global(*DILL_TYPES.get(name, (home, name)), made.offset)
+            notes.add(Kind.INDIRECT_IMPORT, found.path, made.offset)
+            return found
+    notes.add(Kind.COMPUTED_NAME, "_load_type of computed names", made.offset)
+    return Opaque("a class looked up while loading", made.offset)
+
+
+def _dill_repr(made: Object, notes: Notes) -> Value:
+    """`_eval_repr("Ellipsis")` evaluates a text: only what dill itself writes for constants and ranges is followed."""
+    match made.args:
+        case ("Ellipsis" | "NotImplemented" as name,):
+            return Global("builtins", name, made.offset)
+        case (str() as text,) if found := _RANGE.fullmatch(text):
+            bounds = tuple(int(bound) for bound in found[1].split(", "))
+            return Object(Global("builtins", "range", made.offset), bounds, CALL, made.offset)
+    notes.add(Kind.COMPUTED_CALL, "_eval_repr of " + ", ".join(map(describe, _items(made.args))), made.offset)
+    return Opaque("what a text says when it is evaluated", made.offset)
+
+
+def _dill_tuple(made: Object, notes: Notes) -> Value:
+    """`_create_namedtuple("Name", fields, "module")` imports that name; where there is none it makes a named tuple."""
+    match made.args:
+        case (str() as name, tuple() as fields, str() as module) if all(isinstance(field, str) for field in fields):
+            found = Global(module, name, made.offset)
+            notes.add(Kind.INDIRECT_IMPORT, found.path, made.offset)
+            if "." in name:
+                notes.add(Kind.COMPUTED_NAME, f"a named tuple called {name}", made.offset)
+            return found
+    notes.add(Kind.COMPUTED_NAME, "_create_namedtuple of computed names", made.offset)
+    return Opaque("a class looked up while loading", made.offset)
+
+
 def _items(args: Value) -> list[Value]:
     return list(args[:4]) if isinstance(args, tuple | list) else [args]
 
@@ -142,3 +197,14 @@ def describe(value: Value) -> str:
         case list() | tuple() | Dict() | Set():
             return f"a {type(value).__name__.lower()}"
     return repr(value)[:60]
+
+
+_KNOWN: Final[dict[str, Callable[[Object, Notes], Value]]] = {
+    RECONSTRUCTOR: _reconstructed,
+    "builtins.getattr": _attribute,
+    KIND_OF: _kind,
+    DILL_TYPE: _dill_type,
+    DILL_TUPLE: _dill_tuple,
+    DILL_REPR: _dill_repr,
+    **dict.fromkeys(UFUNC_RECONSTRUCT, _ufunc),
+}
