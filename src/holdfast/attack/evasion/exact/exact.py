@@ -1,4 +1,4 @@
-"""The exact minimum: what the search found is the upper bound, and a mixed-integer program closes the gap below it.
+"""The exact minimum: the search gives the upper bound; prices, then a mixed-integer program close the gap below it.
 
 The program sees only what the trees still decide inside the box of the move found, so it is small where the search
 is good. Every answer is rounded, checked against the contract and confirmed on the model's own arithmetic; a floor
@@ -31,6 +31,8 @@ TOLERANCE = 5e-7
 ROUNDS = 8
 ROOT, BRANCH = 1_000, 10
 """What a coefficient of a program costs, in nodes of the budget: once, and at each branch of the solver."""
+SEARCH = 0.1
+"""Of a row's nodes: what the search may take. Prices settle faster what it would try after that."""
 SETTLING = 0.9
 """Of a row's seconds: what settling by prices may take."""
 FIRM = 1e-5
@@ -53,7 +55,7 @@ class Answer:
         return self.floor >= self.distance * (1.0 - PROVEN_WITHIN)
 
 
-@attack(id=METHOD, version=1, needs=("trees",))
+@attack(id=METHOD, version=2, needs=("trees",))
 def exact(
     target: TreeTarget,
     rows: Floats,
@@ -65,7 +67,8 @@ def exact(
     seed: int,
 ) -> EvasionResult:
     """The nearest evasion of each row (n, d), proven where the budget allows: see `EvasionResult.certificate`."""
-    begun = search(target, rows, goal=goal, budget=budget, contract=contract, scales=scales, seed=seed)
+    less = replace(budget, nodes_per_row=max(1, int(SEARCH * budget.nodes_per_row)))
+    begun = search(target, rows, goal=goal, budget=less, contract=contract, scales=scales, seed=seed)
     ground = Ground.of(target, goal, contract, scales)
     answers = _started(ground, rows, begun)
     left = np.flatnonzero(contract.validate(rows).valid)

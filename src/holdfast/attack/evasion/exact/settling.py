@@ -22,7 +22,8 @@ SHARES = (1.0, 0.95, 0.8, 0.6, 0.4)
 PART = 0.5
 """Of the budget left, what one box may take."""
 LEAP, LEAP_PART = 0.75, 0.1
-"""As both, for the box asked about after each arrival: where one was missed, nearer ones often were."""
+"""As both, for the box asked about where an arrival was missed, as nearer ones often were, or one box is not settled:
+in smaller ones fewer conditions are open."""
 
 
 class Offered(Enum):
@@ -64,8 +65,8 @@ class Settling:
         while not self.known.closed and turn < len(SHARES) and self._left() > 0.0:
             answer = self._ask(self.known.distance * SHARES[turn], PART)
             self.limited = answer == kernels.LIMIT
-            if answer == kernels.ARRIVED:
-                self._leap()
+            arrived = answer == kernels.ARRIVED
+            if (arrived or answer == kernels.UNSURE) and (self._leap() or arrived):
                 turn = 0
             elif answer == kernels.LIMIT and math.isfinite(self.known.distance):
                 turn += 1
@@ -74,11 +75,12 @@ class Settling:
             else:
                 return
 
-    def _leap(self) -> None:
-        """Go on to ever nearer rows while that is easy."""
-        answer = kernels.ARRIVED
-        while answer == kernels.ARRIVED and not self.known.closed and self._left() > 0.0:
+    def _leap(self) -> bool:
+        """Go on to ever nearer rows while that is easy; whether there were any."""
+        before, answer = self.known.distance, kernels.ARRIVED
+        while answer == kernels.ARRIVED and math.isfinite(before) and not self.known.closed and self._left() > 0.0:
             answer = self._ask(self.known.distance * LEAP, LEAP_PART)
+        return self.known.distance < before
 
     def _left(self) -> float:
         """The share of the budget that is left."""
