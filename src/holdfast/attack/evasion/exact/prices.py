@@ -12,7 +12,7 @@ from holdfast.attack.evasion.exact.box import Box, leaves
 from holdfast.attack.evasion.exact.ground import Bools, Floats, Ints
 from holdfast.attack.evasion.exact.kernels import Found
 from holdfast.attack.evasion.exact.least import Least, sums_of
-from holdfast.attack.evasion.exact.price_kernels import Market
+from holdfast.attack.evasion.exact.market import Market, count_links, write_links
 from holdfast.attack.evasion.kernels.state import Arena
 
 DEPTH = 1_000
@@ -131,7 +131,7 @@ def _market(gain: Floats, tree: Ints, low: Ints, high: Ints, size: Ints) -> Aren
     wishes = {"gain": gain, "begin": begin, "size": size, "wish_low": low, "wish_high": high, "mark": np.zeros(wide)}
     numbers = {"n_leaves": gain.size, "n_trees": begin.size - 1, "n_columns": columns, "wide": wide}
     arena = Arena(Market, wishes, numbers)
-    kernels.count_links(arena.state)
+    count_links(arena.state)
     links, edges, entries = (int(arena.get(name)) for name in ("n_links", "n_edges", "n_entries"))
     if max(edges, entries) > MAX_ENTRIES:
         return None
@@ -139,7 +139,7 @@ def _market(gain: Floats, tree: Ints, low: Ints, high: Ints, size: Ints) -> Aren
     for names, room in {**rooms, "start": links + 1, "low high": entries}.items():
         for name in names.split():
             arena.put(name, np.zeros(room, np.int64))
-    kernels.write_links(arena.state)
+    write_links(arena.state)
     column = arena.arrays["column"][:links]
     arena.put("order", np.argsort(column, kind="stable"))
     arena.put("of", np.concatenate(([0], np.cumsum(np.bincount(column, minlength=columns)))))
