@@ -206,7 +206,7 @@ def batch(seed: int, size: int) -> Tally:
 
 
 def _child(seed: int, size: int, answer: Connection) -> None:
-    limit = _address_space() + ROOM_BYTES
+    limit = address_space() + ROOM_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     signal.signal(signal.SIGALRM, _stop)
     # CPython complains there about the damage it meets.
@@ -215,7 +215,8 @@ def _child(seed: int, size: int, answer: Connection) -> None:
     answer.send(batch(seed, size))
 
 
-def _address_space() -> int:
+def address_space() -> int:
+    """Bytes that this process has mapped."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 

@@ -21,6 +21,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz import address_space
 from benchmarks.fuzz_seeds import seeds
 from benchmarks.metrics import Metric, Target, report
 
@@ -28,6 +29,7 @@ CASE_S = 10
 """Seconds for one case, instrumented."""
 MOST_BYTES = 1 << 14
 MEMORY_MB = 2_048
+ROOM_BYTES = 1 << 30
 COMPILED = ["holdfast.core.kernels", "holdfast.core.formats.pickle.stride"]
 """What numba compiles, which it cannot with the marks of atheris in it."""
 Check = Callable[[bytes], None]
@@ -217,8 +219,9 @@ def fuzz(name: str, seconds: int, folder: Path) -> None:
         check = check_of(name)
         for case in sorted(corpus.iterdir()):
             check(case.read_bytes())  # loads what a reader loads late
-    # Some unpicklers ask for all the memory there is; libFuzzer would take that for a finding.
-    resource.setrlimit(resource.RLIMIT_AS, (4 * MEMORY_MB << 20, 4 * MEMORY_MB << 20))
+    # Unpicklers ask for all the memory there is for one huge memo index; libFuzzer would take that for a finding.
+    limit = address_space() + ROOM_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     options = {"max_total_time": seconds, "max_len": MOST_BYTES, "timeout": CASE_S, "rss_limit_mb": MEMORY_MB}
     given = [f"-{key}={value}" for key, value in options.items()]
     atheris.Setup([sys.argv[0], *given, "-print_final_stats=1", f"-artifact_prefix={folder}/", str(corpus)], check)

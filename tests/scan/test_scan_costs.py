@@ -6,6 +6,7 @@ import io
 import struct
 import tarfile
 import time
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -251,3 +252,30 @@ def test_pickles_that_hand_the_same_values_to_every_call(cost, data):
 def test_a_header_of_numpy_with_many_lists(cost):
     header = b"{'descr':'<f8','fortran_order':False,'shape':(" + b"[]," * 300_000 + b")}"
     assert cost(b"\x93NUMPY\2\0" + struct.pack("<I", len(header)) + header).verdict == "unknown"
+
+
+def test_instructions_in_xml_are_counted(cost):
+    report = cost(b"<PMML>" + b"".join(b"<?x%d a?>" % number for number in range(60_000)) + b"</PMML>")
+    assert "budget" in {hit.rule.id for hit in report.hits}
+    assert len(report.facts) < 3_000
+
+
+def test_a_line_of_many_numbers_is_not_spread_out(cost):
+    head = b"tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nfeature_names=a\n\nTree=0\n"
+    body = b"num_leaves=2\nleaf_value=" + b"1 " * 2_000_000 + b"\n\n\nend of trees\n\nparameters:\nend of parameters\n"
+    tracemalloc.start()
+    try:
+        assert cost(head + body).verdict == "unknown"
+        assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_tensors_that_begin_like_pickles(cost):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("m/data.pkl", b"N.")
+        archive.writestr("m/version", b"3\n")
+        for number in range(1_500):
+            archive.writestr(f"m/data/{number}", b"\x80\x04" + b"]" * 5_000)
+    assert cost(file.getvalue()).verdict == "unknown"

@@ -13,6 +13,8 @@ from holdfast.core.formats.pickle import Meter
 from holdfast.core.formats.sniff import sniff_window
 from holdfast.scan.claims import Claims
 
+MAX_PEEKS: Final = 100
+"""Tensors whose first instructions are followed since they begin like a pickle: by chance one in sixteen thousand."""
 MAX_DEPTH: Final = 5
 """Archives within archives."""
 
@@ -85,6 +87,7 @@ class Inspector:
         self.unpacked_bytes = limits.unpacked_bytes
         self.members = limits.members
         self.template_letters = limits.template_letters
+        self.peeks = MAX_PEEKS
 
     def inspect(self, window: Window, depth: int = 0, *, kind: str | None = None) -> Seen:
         """What the bytes are and hold. Never raises on hostile bytes."""
@@ -113,6 +116,12 @@ class Inspector:
         self.template_letters -= letters
         if self.template_letters < 0:
             raise Fault("budget", f"a template of {letters:,} letters, or many of them", 0)
+
+    def peek(self) -> None:
+        """Spend a look into a tensor. Raises Fault when there are none left."""
+        self.peeks -= 1
+        if self.peeks < 0:
+            raise Fault("budget", f"more than {MAX_PEEKS:,} tensors that begin like pickles", 0)
 
     def enter(self, count: int = 1) -> None:
         """Spend members. Raises Fault when there are none left."""

@@ -26,9 +26,13 @@ MAX_TREES = 1_000_000
 MAX_TREE_LINES = 22
 """As many as LightGBM looks at: what follows would be read here and not there."""
 
+MAX_SPACES = 64
+"""Between and around numbers, beside two for each."""
+
 _TREE = b"Tree="
 _END = b"end of trees"
-_NUMBERS = re.compile(rb"(?:[0-9eE+\-. ]|inf\b)*")
+_OF_NUMBERS = b"0123456789eE+-. "
+"""What finite numbers and the spaces between them are written with."""
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 _NONE, _ZERO, _NAN = 0, 1, 2
 """Missing types: a NaN counts as zero; zero and NaN are missing; NaN is missing."""
@@ -147,8 +151,10 @@ def _fields(block: bytes, index: int) -> dict[str, bytes]:
 
 
 def _numbers(name: str, text: bytes, size: int | None, *, infinite: bool = False) -> Floats:
-    if not _NUMBERS.fullmatch(text):
+    if text.translate(None, _OF_NUMBERS).replace(b"inf", b""):
         raise inconsistent(KIND, f"'{name}' holds something else than numbers")
+    if size is not None and text.count(b" ") > 2 * size + MAX_SPACES:
+        raise inconsistent(KIND, f"'{name}' has more than {size:,} values")
     try:
         array = np.array([float(part) for part in text.split()], np.float64)
     except ValueError as fault:

@@ -13,6 +13,7 @@ from holdfast.scan.inspect import Inspector, Seen
 
 MAX_BYTES: Final = 512 << 20
 MAX_DEPTH: Final = 1000
+MAX_FACTS: Final = 2_000
 _CHUNK: Final = 1 << 20
 _CODE: Final = frozenset(("script", "object", "embed", "iframe", "stylesheet", "include"))
 _PLACES: Final = frozenset(("path", "file", "location", "filename", "library"))
@@ -40,6 +41,12 @@ class _Watch:
         parser.EntityDeclHandler = self.entity
         parser.ProcessingInstructionHandler = self.instruction
 
+    def tell(self, kind: str, value: str) -> None:
+        """State a fact. Raises Fault where there are more than anybody reads."""
+        if len(self.seen.facts) >= MAX_FACTS:
+            raise Fault("budget", f"more than {MAX_FACTS:,} facts", self.parser.CurrentByteIndex)
+        self.seen.add(kind, value, self.parser.CurrentByteIndex)
+
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.depth += 1
         self.inspector.enter(0)
@@ -47,37 +54,37 @@ class _Watch:
             raise Fault("budget", "elements nested too deeply", self.parser.CurrentByteIndex)
         local = name.rpartition(":")[2].lower()
         if local in _CODE:
-            self.seen.add("script", f"element {name[:80]}", self.parser.CurrentByteIndex)
+            self.tell("script", f"element {name[:80]}")
         if "library" in attributes:
-            self.seen.add("native-library", attributes["library"][:200], self.parser.CurrentByteIndex)
+            self.tell("native-library", attributes["library"][:200])
         if self.seen.format == "openvino" and {"offset", "size"} <= set(attributes):
             self.constant(attributes)
         for key, value in attributes.items():
             if key.lower() in _PLACES and (escapes(value) or "://" in value):
-                self.seen.add("path-escape", value[:200], self.parser.CurrentByteIndex)
+                self.tell("path-escape", value[:200])
 
     def constant(self, told: dict[str, str]) -> None:
         """An array of OpenVINO lies in the file beside the XML that is called as it is, with `.bin` behind its stem."""
         offset, size = (int(told[key]) if _NUMBER.fullmatch(told[key]) else None for key in ("offset", "size"))
         shape = _shaped(told)
         if offset is None or size is None or shape not in (None, size):
-            self.seen.add("malformed", "an array whose bytes are not those of its shape", self.parser.CurrentByteIndex)
+            self.tell("malformed", "an array whose bytes are not those of its shape")
             size = None
         if self.seen.claims.add(".bin", offset or 0, size, appended=True):
-            self.seen.add("external-file", "*.bin", self.parser.CurrentByteIndex)
+            self.tell("external-file", "*.bin")
 
     def end(self, _name: str) -> None:
         self.depth -= 1
 
     def doctype(self, name: str, system: str | None, public: str | None, _internal: bool) -> None:
         kind = "xml-entity" if system or public else "xml-doctype"
-        self.seen.add(kind, f"document type {name[:80]}", self.parser.CurrentByteIndex)
+        self.tell(kind, f"document type {name[:80]}")
 
     def entity(self, name: str, *_rest: object) -> None:
-        self.seen.add("xml-entity", f"entity {name[:80]}", self.parser.CurrentByteIndex)
+        self.tell("xml-entity", f"entity {name[:80]}")
 
     def instruction(self, target: str, _data: str) -> None:
-        self.seen.add("script", f"instruction {target[:80]}", self.parser.CurrentByteIndex)
+        self.tell("script", f"instruction {target[:80]}")
 
 
 def _shaped(told: dict[str, str]) -> int | None:

@@ -27,7 +27,7 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
     documents = {entry.name: _document(inspector, window, entry) for entry in archive.entries if _is_json(entry.name)}
     raw = {name for path, document in documents.items() for name in _raw(path, document)}
     for entry in archive.entries:
-        if entry.name in raw and _is_plain(window, entry):
+        if entry.name in raw and _is_plain(inspector, window, entry):
             seen.skipped += entry.packed
             continue
         before = len(seen.facts)
@@ -62,10 +62,10 @@ def _raw(path: str, document: Any) -> Iterator[str]:
                 yield f"{path.rpartition('/')[0]}/{name}"
 
 
-def _is_plain(window: Window, entry: ZipEntry) -> bool:
+def _is_plain(inspector: Inspector, window: Window, entry: ZipEntry) -> bool:
     """A stored member that does not begin like something that could be opened on its own."""
     try:
-        return entry.method == STORED and not opens_alone(member_bytes(window, entry, 0))
+        return entry.method == STORED and not opens_alone(inspector, member_bytes(window, entry, 0))
     except Fault:
         return False
 

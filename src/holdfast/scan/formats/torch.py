@@ -34,7 +34,7 @@ def read_zip(inspector: Inspector, window: Window, seen: Seen, depth: int) -> No
     archive = open_zip(inspector, window, seen)
     declared: set[str] = set()
     for entry in archive.entries:
-        if _is_storage(window, entry):
+        if _is_storage(inspector, window, entry):
             seen.skipped += entry.packed
         else:
             read_member(inspector, window, seen, entry, depth)
@@ -75,7 +75,7 @@ def _is_known_to_legacy(fact: Fact) -> bool:
     return fact.kind == Kind.PERSISTENT_ID and fact.value in ("storage", "module")
 
 
-def _is_storage(window: Window, entry: ZipEntry) -> bool:
+def _is_storage(inspector: Inspector, window: Window, entry: ZipEntry) -> bool:
     """A stored member `data/<n>` or `constants/<n>` that does not begin like something that could be opened alone."""
     if not _STORAGE.search(entry.name) or entry.packed != entry.size:
         return False
@@ -83,10 +83,10 @@ def _is_storage(window: Window, entry: ZipEntry) -> bool:
         content = member_bytes(window, entry, 0)
     except Fault:
         return False
-    return not opens_alone(content)
+    return not opens_alone(inspector, content)
 
 
-def opens_alone(content: Window) -> bool:
+def opens_alone(inspector: Inspector, content: Window) -> bool:
     """Whether a tensor's bytes would also load as an archive, a program or a pickle that ends or imports."""
     head = content.read(0, 64)
     if head.startswith((b"PK\3\4", b"\x7fELF")):
@@ -95,6 +95,7 @@ def opens_alone(content: Window) -> bool:
         return content.read(int.from_bytes(head[60:64], "little"), 4) == b"PE\0\0"
     if not head.startswith((b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5")):
         return False
+    inspector.peek()
     reading = read_pickles(content.data, content.start, content.end, Meter(_PEEK_OPCODES))
     return bool(reading.streams) or any(fact.kind == Kind.IMPORT for fact in reading.facts)
 
