@@ -17,13 +17,13 @@ from holdfast.attack.interface import Norm
 
 SLICE = 1_000_000
 """Leaves looked at between two looks at the clock."""
-SHARES = (1.0, 0.95, 0.8, 0.6, 0.4)
-"""Of the distance known: boxes asked about, ever smaller ones until one holds nothing."""
-PART = 0.5
-"""Of the budget left, what one box may take."""
-LEAP, LEAP_PART = 0.75, 0.1
-"""As both, for the box asked about where an arrival was missed, as nearer ones often were, or one box is not settled:
-in smaller ones fewer conditions are open."""
+PART, LATER, REST = 0.3, 0.8, 0.05
+"""Of the budget left: what the box below the distance known may take, before and after bisection; when to stop."""
+LEAPS, LEAP_PART = (0.75, 0.9), 0.1
+"""As both, of the distance known, for the boxes asked about where an arrival was missed, as nearer ones often were, or
+where one box is not settled: in smaller ones fewer conditions are open."""
+NARROW, NARROW_PART = 0.03, 0.12
+"""Between floor and distance, as a share of it: what bisection leaves; what each of its boxes may take."""
 
 
 class Offered(Enum):
@@ -61,25 +61,35 @@ class Settling:
 
     def run(self) -> None:
         """Until the row is settled, or the budget or what prices can say is used up."""
-        turn = 0
-        while not self.known.closed and turn < len(SHARES) and self._left() > 0.0:
-            answer = self._ask(self.known.distance * SHARES[turn], PART)
-            self.limited = answer == kernels.LIMIT
+        answer, part = kernels.LIMIT, PART
+        while not self.known.closed and self._left() > REST:
+            answer = self._ask(self.known.distance, part)
             arrived = answer == kernels.ARRIVED
-            if (arrived or answer == kernels.UNSURE) and (self._leap() or arrived):
-                turn = 0
-            elif answer == kernels.LIMIT and math.isfinite(self.known.distance):
-                turn += 1
-            elif answer == kernels.NONE and turn > 0 and self._left() > PART:
-                turn = 0
+            if arrived or answer == kernels.UNSURE:
+                if not self._leap() and not arrived:
+                    break
+            elif answer == kernels.NONE or math.isinf(self.known.distance):
+                break
             else:
-                return
+                self._narrow()
+                part = LATER
+        self.limited = answer == kernels.LIMIT
+
+    def _narrow(self) -> None:
+        """Bisect between the floor and the distance, as far as boxes are settled."""
+        high, known = self.known.distance, self.known
+        while high - known.floor > NARROW * known.distance and self._left() > REST:
+            middle = 0.5 * (known.floor + high)
+            answer = self._ask(middle, NARROW_PART)
+            if answer != kernels.NONE:
+                high = known.distance if answer == kernels.ARRIVED else middle
 
     def _leap(self) -> bool:
         """Go on to ever nearer rows while that is easy; whether there were any."""
-        before, answer = self.known.distance, kernels.ARRIVED
-        while answer == kernels.ARRIVED and math.isfinite(before) and not self.known.closed and self._left() > 0.0:
-            answer = self._ask(self.known.distance * LEAP, LEAP_PART)
+        before, turn = self.known.distance, 0
+        while turn < len(LEAPS) and math.isfinite(before) and not self.known.closed and self._left() > REST:
+            answer = self._ask(self.known.distance * LEAPS[turn], LEAP_PART)
+            turn = 0 if answer == kernels.ARRIVED else turn + 1
         return self.known.distance < before
 
     def _left(self) -> float:
