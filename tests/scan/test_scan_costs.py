@@ -17,8 +17,8 @@ import pytest
 from holdfast.scan import FileReport, scan
 from holdfast.scan.lockfile import parse_lock
 
-MOST_S = 2.0
-"""Processor time for a scan of any of these; each took ten times as long, or did not end, when it was written."""
+MOST_S = 5.0
+"""Processor time for a scan of any of these, of which each is made to take much longer; most need less than one second."""
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ def test_texts_that_are_all_the_same_bytes(cost):
 
 
 def test_marks_without_end(cost):
-    assert "budget" in {hit.rule.id for hit in cost(b"\x80\x04" + b"(" * 1_500_000 + b".").hits}
+    assert "budget" in {hit.rule.id for hit in cost(b"\x80\x04" + b"(" * 600_000 + b".").hits}
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ MEMO_GAP: Final = 10_000_000
 """A memo index above this, and far above what the stream filled, only makes the loader allocate memory."""
 
 
-MAX_MARKS: Final = 1_000_000
+MAX_MARKS: Final = 250_000
 """Open marks at once; each keeps a stack of its own, and a value within a value takes two at most."""
 
 MAX_LOOKS: Final = 1_000_000
