@@ -18,7 +18,7 @@ from holdfast.scan import FileReport, scan
 from holdfast.scan.lockfile import parse_lock
 
 MOST_S = 5.0
-"""Processor time for a scan of any of these, of which each is made to take much longer; most need less than one second."""
+"""Processor time for a scan of any of these, each made to take much longer; most need less than one second."""
 
 
 @pytest.fixture
