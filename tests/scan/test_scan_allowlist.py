@@ -19,6 +19,7 @@ from holdfast.scan.allowlist.generate import build, entries, write
 from holdfast.scan.allowlist.header import sealed, version_of
 from holdfast.scan.allowlist.index import Index
 from holdfast.scan.allowlist.pins import PINS, pins, read_pins
+from holdfast.scan.allowlist.seeds import SEEDS
 from holdfast.scan.allowlist.sources import Distribution, Source
 from holdfast.scan.allowlist.tools import purpose
 from holdfast.scan.allowlist.unneeded import UNNEEDED
@@ -57,6 +58,11 @@ REACHES_OUT = [
     *("torch.package.PackageImporter", "torch.serialization.load", "torch.fx.graph_module.reduce_graph_module"),
     *("torch.utils.data.datapipes.iter.fileopener.FileOpenerIterDataPipe", "torch.distributed.rpc.rpc_sync"),
     *("torch._inductor.codecache.PyCodeCache", "catboost.datasets.amazon", "cloudpickle.loads", "dill.loads"),
+    *("torch._C.PyTorchFileWriter", "torch._C._aoti.AOTIModelContainerRunnerCpu", "torch._C.CompilationUnit"),
+    *("torch.cuda.memory.CUDAPluggableAllocator", "torch.xpu.XPUPluggableAllocator", "torch.serialization._open_file"),
+    *("torch.fx.graph_module.GraphModule", "torch.fx.GraphModule", "torch.jit.CompilationUnit"),
+    *("dill._dill._create_function", "dill._dill._create_code", "cloudpickle.cloudpickle._make_function"),
+    *("pandas.io.parsers.readers.TextFileReader", "pandas.read_stata", "scipy.io.netcdf_file"),
     *("requests.get", "jinja2.Template", "sqlalchemy.create_engine", "pip.main", "flask.Flask", "polars.read_csv"),
     *("logging.FileHandler", "logging.config.listen", "webbrowser.open", "pdb.run", "timeit.timeit", "code.interact"),
     *("__builtin__.eval", "commands.getoutput", "urllib2.urlopen", "test.support.script_helper.assert_python_ok"),
@@ -126,6 +132,11 @@ def test_tools_of_a_library_are_not_listed():
     assert "torch.hub" not in found
     assert {"torch.nn", "torch.hubs"} <= set(found)
     assert (purpose("torch._dynamo.variables.base"), purpose("torchvision")) == ("compiler and code generation", "")
+
+
+def test_the_list_inside_holds_no_tool_but_what_is_written_by_hand():
+    by_hand = {f"{module}.{name}" for module, _, names, _ in SEEDS for name in names.split()}
+    assert [name for name in Allowlist.builtin().modes if purpose(name) and name not in by_hand] == []
 
 
 def test_what_was_examined_and_what_models_do_not_need_do_not_overlap():

@@ -381,3 +381,51 @@ def test_a_docstring_of_an_instance_is_no_dunder_state():
 
     assert "dunder-state" not in kinds(b"__doc__")
     assert "dunder-state" in kinds(b"__dict__")
+
+
+def _name(module: str, name: str) -> bytes:
+    return short(module) + short(name) + b"\x93"
+
+
+CALLER = _name("numpy.ma.core", "_mareconstruct")
+INNER = _name("numpy", "apply_along_axis")
+PARTIAL = _name("functools", "partial")
+
+
+@pytest.mark.parametrize(
+    "handed",
+    [
+        pytest.param(PARTIAL + INNER + b"\x85R", id="arguments of an object"),
+        pytest.param(PARTIAL + b")\x81" + b"}" + short("func") + INNER + b"sb", id="state of an object"),
+        pytest.param(PARTIAL + b")\x81]" + PARTIAL + INNER + b"\x85Rab", id="an object within a state"),
+        pytest.param(_name("collections", "deque") + b")R(" + INNER + b"e", id="items of an object"),
+        pytest.param(b"\x8f(" + INNER + b"\x90", id="a set"),
+        pytest.param(b"(" + b"K\x01" * 5_000 + INNER + b"t", id="behind many"),
+        pytest.param(INNER + b"(" + b"K\x01" * 5_000 + b"t\x86", id="in front of many"),
+        pytest.param(b"]" * 2_000 + INNER + b"a" * 2_000, id="very deep"),
+    ],
+)
+def test_names_handed_to_a_call_count_wherever_they_lie(handed):
+    stream = b"\x80\x04" + CALLER + handed + b"\x85R."
+    found = [f for f in read_pickles(stream).facts if f.kind == Kind.ARGUMENT and f.detail == CALLED]
+    assert "numpy.apply_along_axis" in [fact.value for fact in found]
+
+
+CALLED = "numpy.ma.core._mareconstruct"
+
+
+def test_one_large_value_handed_to_every_call_is_a_budget():
+    big = b"(" + b"]" * 50_000 + b"t\x940"
+    calls = (PARTIAL + b"h\x04\x85R0") * 100
+    stream = b"\x80\x04" + big.replace(b"\x94", b"q\x04") + calls + b"N."
+    assert Kind.BUDGET in kinds(stream)
+
+
+@pytest.mark.parametrize("wrapper", ["NDArrayWrapper", "ZNDArrayWrapper"])
+@pytest.mark.parametrize("module", ["joblib.numpy_pickle", "joblib.numpy_pickle_compat"])
+def test_an_array_that_joblib_reads_from_another_file_is_not_in_this_one(module, wrapper):
+    dtype = _name("numpy", "dtype") + short("f8") + b"\x85R"
+    state = short("filename") + short("/other") + short("dtype") + dtype + short("shape") + b"K\x00\x85"
+    stream = b"\x80\x04" + _name(module, wrapper) + b")\x81}(" + state + short("order") + short("C") + b"ub."
+    assert kinds(stream) >= {Kind.OUT_OF_BAND}
+    assert Kind.MALFORMED not in kinds(stream)

@@ -15,23 +15,31 @@ _PARTS: Final = {
         *("torch._meta_registrations", "torch._vendor", "torch._native", "torch._library", "torch.library"),
         *("torch.fx.experimental", "torch.fx.passes", "torch.compiler", "torch.utils.cpp_extension", "torchgen"),
         *("torch.utils.hipify", "torch.utils._triton", "functorch", "torch.onnx", "torch.utils.mobile_optimizer"),
+        *("torch.fx", "torch.jit", "torch.export", "torch.ao.quantization.fx", "torch.ao.quantization.pt2e"),
+        *("torch.utils._sympy", "pandas.core.computation", "scipy._lib.decorator"),
     ),
+    "what a library does in C code that no source shows": ("torch._C",),
+    "memory of devices, for which native libraries are loaded": ("torch.cuda.memory", "torch.xpu.memory"),
+    "packing of functions and classes as code": ("cloudpickle", "dill", "joblib.externals.cloudpickle"),
     "tests, measurement and display": (
         *("torch.testing", "torch.profiler", "torch.autograd.profiler", "torch.utils.benchmark", "torch.monitor"),
         *("torch.utils.bottleneck", "torch.utils.tensorboard", "torch.utils.viz", "torch.utils.model_dump"),
         *("torch.utils.collect_env", "torch.utils.weak", "torch.autograd.gradcheck", "torch.ao.ns"),
         *("catboost.widget", "catboost.eval", "catboost.dev_utils", "statsmodels.graphics", "statsmodels.compat"),
         *("catboost.metrics", "statsmodels.tools.print_version", "optbinning.binning.multidimensional.plots"),
+        *("statsmodels.tools._test_runner", "statsmodels.tools._testing", "torch.utils.show_pickle"),
+        *("torch.utils._debug_mode", "torch.utils._strobelight"),
     ),
     "running on several processes or machines": (
         *("torch.distributed", "torch.multiprocessing", "torch.utils.data._utils", "torch.utils.data.graph"),
-        *("torch._C._distributed_c10d", "torch.futures", "joblib.externals.loky"),
+        *("torch.futures", "joblib.externals.loky", "torch.backends.xeon", "xgboost.tracker", "xgboost.collective"),
     ),
     "fetching, packing and reading files": (
         *("torch.hub", "torch.package", "torch.utils.data.datapipes", "torch.utils.model_zoo"),
         *("torch.utils.file_baton", "torch.utils._import_utils", "torch.utils._zip", "torch.export.pt2_archive"),
         *("catboost.datasets", "catboost.hnsw", "catboost.text_processing", "statsmodels.datasets"),
-        *("statsmodels.iolib.foreign", "sklearn.datasets", "scipy.datasets"),
+        *("statsmodels.iolib.foreign", "sklearn.datasets", "scipy.datasets", "torch.serialization", "scipy.io"),
+        *("torch.utils._content_store", "torch.utils.serialization", "pandas.io"),
     ),
 }
 PURPOSES: Final = {part: purpose for purpose, parts in _PARTS.items() for part in parts}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from holdfast.core.formats.buffers import Buffer, Window
@@ -12,6 +12,7 @@ from holdfast.core.formats.pickle.facts import Kind, Notes
 from holdfast.core.formats.pickle.graph import (
     CALL,
     NEW,
+    Array,
     Dict,
     GaveUp,
     Global,
@@ -24,7 +25,10 @@ from holdfast.core.formats.pickle.graph import (
     Value,
 )
 
-MAX_ARGUMENTS: Final = 1_000
+_PLAIN: Final = frozenset((str, bytes, int, float, bool, type(None), Span))
+"""Values that hold no names."""
+_TYPES: Final = "numpy.dtype"
+"""Objects by the million that hold no names."""
 UFUNC_RECONSTRUCT: Final = ("numpy.core._ufunc_reconstruct", "numpy._core._ufunc_reconstruct")
 TORCH_LOADER: Final = "torch.storage._load_from_bytes"
 KIND_OF: Final = "builtins.type"
@@ -162,23 +166,38 @@ def _items(args: Value) -> list[Value]:
 
 
 def arguments(args: Value, looked: Callable[[int], None]) -> Iterator[str]:
-    """The names handed to a call, also inside containers; what a higher-order function could call.
+    """The names handed to a call, however deep in containers and objects: what calls its arguments calls a partial too.
 
-    `looked` is told how many values that took. Raises GaveUp.
+    `looked` is told how many values that took, and says where it is too much. Raises GaveUp.
     """
-    pending, seen = [args], 0
-    while pending and seen < MAX_ARGUMENTS:
+    pending, seen = [args], set[int]()
+    while pending:
         value = pending.pop()
-        seen += 1
         if isinstance(value, Global):
             yield value.path
         elif isinstance(value, Lump):
             raise GaveUp
-        elif isinstance(value, tuple | list):
-            pending.extend(value[: MAX_ARGUMENTS - seen])
-        elif isinstance(value, Dict):
-            pending.extend(part for pair in value.pairs[: MAX_ARGUMENTS - seen] for part in pair)
-    looked(seen)
+        elif id(value) not in seen:
+            seen.add(id(value))
+            parts = _within(value)
+            looked(1 + len(parts))
+            pending += [part for part in parts if type(part) not in _PLAIN]
+
+
+def _within(value: Value) -> Sequence[Value]:
+    match value:
+        case tuple() | list():
+            return value
+        case Set():
+            return value.items
+        case Dict():
+            return [part for pair in value.pairs for part in pair]
+        case Object() if value.path != _TYPES:
+            pairs = [part for pair in value.pairs for part in pair]
+            return [value.args, value.kwargs, *value.states, *value.items, *pairs]
+        case Array():
+            return (value.data,)
+    return ()
 
 
 def describe(value: Value) -> str:

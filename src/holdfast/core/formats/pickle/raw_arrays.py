@@ -11,17 +11,22 @@ from typing import TYPE_CHECKING, Any, Final
 from holdfast.core.formats.buffers import Fault
 from holdfast.core.formats.pickle.arrays import as_dtype
 from holdfast.core.formats.pickle.facts import Kind
-from holdfast.core.formats.pickle.graph import Array, Object, Value
+from holdfast.core.formats.pickle.graph import Array, Object, Opaque, Value
 from holdfast.core.formats.pickle.opcodes import CODES, READERS, Op
 
 if TYPE_CHECKING:
     from holdfast.core.formats.pickle.machine import Machine
 
-WRAPPERS: Final = frozenset(
-    f"{module}.{name}"
-    for module in ("joblib.numpy_pickle", "joblib.numpy_pickle_compat", "sklearn.externals.joblib.numpy_pickle")
-    for name in ("NumpyArrayWrapper", "NDArrayWrapper", "ZNDArrayWrapper")
+_MODULES: Final = tuple(
+    f"{package}.{module}"
+    for package in ("joblib", "sklearn.externals.joblib")
+    for module in ("numpy_pickle", "numpy_pickle_compat")
 )
+_ELSEWHERE: Final = frozenset(
+    f"{module}.{name}" for module in _MODULES for name in ("NDArrayWrapper", "ZNDArrayWrapper")
+)
+"""Before joblib 0.10: the array is a file of its own, opened by the name in the state, pickled objects allowed."""
+WRAPPERS: Final = _ELSEWHERE | {f"{module}.NumpyArrayWrapper" for module in _MODULES}
 MAX_SHADOW: Final = 4_096
 """Instructions a plain unpickler is followed into raw bytes; ordinary numbers stop it within a few."""
 
@@ -32,6 +37,9 @@ def read_raw_array(machine: Machine, wrapper: Object) -> Value:
     Raises Fault where they do not follow as joblib lays them.
     """
     known = wrapper.attributes()
+    if wrapper.path in _ELSEWHERE:
+        machine.notes.add(Kind.OUT_OF_BAND, "an array in a file of its own", machine.at)
+        return Opaque("an array in a file of its own", machine.at)
     dtype, shape, order = as_dtype(known.get("dtype")), known.get("shape"), known.get("order")
     if dtype is None or order not in ("C", "F") or not _is_shape(shape):
         raise Fault("malformed", "an array without a plain type, shape and order", machine.at)
