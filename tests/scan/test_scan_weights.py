@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
+import marshal
 import os
 import struct
 from pathlib import Path
@@ -229,3 +231,19 @@ def test_spans_and_gaps_are_the_bytes_of_the_file(pieces: list[tuple[int, int]],
     assert joined(spans) == spans
     if not spans or spans[-1][1] <= size:
         assert {at for start, end in gaps(spans, size) for at in range(start, end)} == set(range(size)) - named
+
+
+PROGRAMS = {
+    "bytecode": importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(compile("1", "x", "exec")),
+    "source with a control sign": b"import os  # \x01\nos.system('x')\n",
+    "objects of R, little end first": b"B\n\3\0\0\0\3\4\0\0" + bytes(40),
+    "LLVM": b"BC\xc0\xde" + b"\x81" * 50,
+}
+
+
+@pytest.mark.parametrize("content", [pytest.param(content, id=name) for name, content in PROGRAMS.items()])
+def test_no_claim_makes_numbers_of_a_program(content: bytes, tmp_path: Path) -> None:
+    size = len(content)
+    folder(tmp_path, m_onnx=onnx(tensor(dims=(size,), kind=3, length=size)), w_bin=content)
+    assert together(tmp_path)["w.bin"].verdict != "clean"
+    assert together(tmp_path)["m.onnx"].verdict != "clean"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from codecs import getincrementaldecoder
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,7 @@ MAX_MODEL_BYTES: Final = 256 << 20
 MAX_GAPS: Final = 10_000
 MAX_LOOKS: Final = 16
 MAX_NAMES: Final = 5
+_TEXT_STEP: Final = 1 << 16
 _MODELS: Final = (".onnx", ".tflite", ".index", ".xml")
 """How models are called that keep tensors in other files. A name only says where to look; bytes decide."""
 
@@ -72,7 +74,7 @@ def claims_of(models: Iterable[FileReport]) -> dict[Path, list[Claimant]]:
 def explained(report: FileReport, claimants: list[Claimant], budget: Budget | None) -> FileReport:
     """The row of raw weights in the light of what models say of them; as it was where they say nothing of use."""
     sized = [(model, claim) for model, claim in claimants if claim.sized]
-    if report.format != RAW or not sized or sized != claimants:
+    if report.format != RAW or not sized or sized != claimants or _is_source(Path(report.path)):
         return report
     spans = joined(span for _, claim in sized for span in claim.spans)
     names = _names(report, [model for model, _ in sized])
@@ -86,6 +88,26 @@ def explained(report: FileReport, claimants: list[Claimant], budget: Budget | No
         return report
     kept = tuple(fact for fact in report.facts if fact.kind != "unsupported")
     return replace(_judged(report, (*kept, Fact("weights-of", names), *more), coverage), format="weights")
+
+
+def _is_source(path: Path) -> bool:
+    """Whether an interpreter would take the bytes for its language: UTF-8 without a zero, whatever its control signs.
+
+    Numbers are not, but for a few bytes. Unreadable counts too.
+    """
+    decoder = getincrementaldecoder("utf-8")()
+    try:
+        with open_buffer(path) as data:
+            for at in range(0, len(data), _TEXT_STEP):
+                chunk = bytes(data[at : at + _TEXT_STEP])
+                if b"\0" in chunk:
+                    return False
+                decoder.decode(chunk, final=at + _TEXT_STEP >= len(data))
+    except UnicodeDecodeError:
+        return False
+    except FormatError:
+        return True
+    return True
 
 
 def _names(report: FileReport, models: list[FileReport]) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import importlib.util
 import io
 import json
 import lzma
+import marshal
 import pickle
 import struct
 import tarfile
@@ -82,7 +84,13 @@ FILES = {
     "json": [b'{"a": 1}', b"[1, 2]"],
     "pmml": [b'<?xml version="1.0"?>\n<PMML version="4.4"/>'],
     "mlmodel": [b"artifact_path: model\nflavors:\n  python_function:\n"],
-    "executable": [b"\x7fELF" + bytes(9), b"MZ" + bytes(70)],
+    "executable": [
+        *(b"\x7fELF" + bytes(9), b"MZ" + bytes(70), b"BC\xc0\xde" + bytes(9), b"!<arch>\nlibx.o"),
+        importlib.util.MAGIC_NUMBER + bytes(12) + marshal.dumps(compile("1", "x", "exec")),
+    ],
+    "ole": [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(9)],
+    "sqlite": [b"SQLite format 3\0" + bytes(9)],
+    "rds": [b"X\n\0\0\0\3", b"B\n\3\0\0\0\3"],
     "7z": [b"7z\xbc\xaf\x27\x1c"],
     "zstd": [b"\x28\xb5\x2f\xfd\x00"],
     "other": [b"hello\n", "é\n".encode(), b"click\nrich\nnumpy==2.0\n", b"%PDF-1.7\n", b"I am text.\n", b"(a, b)\n"],

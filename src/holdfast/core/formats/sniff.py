@@ -45,7 +45,15 @@ _MAGIC: Final[tuple[tuple[bytes, str], ...]] = (
     (b"\0asm", "executable"),
     (b"dex\n03", "executable"),
     (b"\x1bLua", "executable"),
+    (b"BC\xc0\xde", "executable"),
+    (b"!<arch>\n", "executable"),
+    (b"\x50\xed\x55\xba", "executable"),
+    (b"L\0\0\0\1\x14\2\0\0\0\0\0\xc0\0\0\0\0\0\0F", "executable"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "ole"),
+    (b"SQLite format 3\0", "sqlite"),
     (b"X\n\0\0\0", "rds"),
+    (b"B\n\2\0\0\0", "rds"),
+    (b"B\n\3\0\0\0", "rds"),
     (b"RDX", "rds"),
     (b"PAR1", "parquet"),
     (b"ARROW1", "arrow"),
@@ -91,6 +99,13 @@ def _binary(window: Window, head: bytes) -> str | None:
     for magic, name in _MAGIC:
         if head.startswith(magic):
             return _compressed_kind(window, name) if name in COMPRESSIONS else name
+    return _further_in(window, head)
+
+
+def _further_in(window: Window, head: bytes) -> str | None:
+    """Formats whose sign is not their first bytes."""
+    if _is_bytecode(head):
+        return "executable"
     if head[257:262] == b"ustar":
         return "tar"
     if head[4:8] == b"TFL3":
@@ -100,6 +115,13 @@ def _binary(window: Window, head: bytes) -> str | None:
     if len(window) > 9 and head[8:9] == b"{" and 2 <= int.from_bytes(head[:8], "little") <= MAX_HEADER:
         return "safetensors"
     return None
+
+
+def _is_bytecode(head: bytes) -> bool:
+    """A compiled Python module: a number of version 3, flags, and marshalled code behind sixteen bytes."""
+    return (
+        head[2:4] == b"\r\n" and 0x0B <= head[1] <= 0x0F and head[5:8] == b"\0\0\0" and head[16:17] in (b"c", b"\xe3")
+    )
 
 
 def _texts(window: Window, head: bytes) -> str | None:
