@@ -22,7 +22,7 @@ def short(version: str) -> str:
 
 def number(value: float) -> str:
     """Four significant digits; whole numbers in full."""
-    return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.4g}"
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
 
 
 def by_name(measurements: Iterable[Measurement]) -> list[list[Measurement]]:
