@@ -62,6 +62,8 @@ REACHES_OUT = [
     *("torch.cuda.memory.CUDAPluggableAllocator", "torch.xpu.XPUPluggableAllocator", "torch.serialization._open_file"),
     *("torch.fx.graph_module.GraphModule", "torch.fx.GraphModule", "torch.jit.CompilationUnit"),
     *("dill._dill._create_function", "dill._dill._create_code", "cloudpickle.cloudpickle._make_function"),
+    *("scipy.stats._continuous_distns.norm_gen", "scipy.stats._distn_infrastructure.rv_continuous"),
+    *("scipy.stats.rv_continuous", "scipy.stats.rv_discrete", "scipy.stats._levy_stable.levy_stable_gen"),
     *("pandas.io.parsers.readers.TextFileReader", "pandas.read_stata", "scipy.io.netcdf_file"),
     *("requests.get", "jinja2.Template", "sqlalchemy.create_engine", "pip.main", "flask.Flask", "polars.read_csv"),
     *("logging.FileHandler", "logging.config.listen", "webbrowser.open", "pdb.run", "timeit.timeit", "code.interact"),

@@ -2,4 +2,4 @@
 
 from typing import Final
 
-VERSION: Final = "sha256:3824b5679542d0eb226e2b770677103240605aa46d9cd0118470540f5f1bc822"
+VERSION: Final = "sha256:24705fbf76304b7def9355ae32d1d1bd16642f0f0dbb5d7bee8d977f0b36ecfd"

@@ -2,6 +2,7 @@
 
 The rule: a part whose purpose is to build, test, compile, profile, distribute, package or download leaves no object
 in a trained model, so nothing of it is listed, whatever the analysis says. It stays in the analysis as a callee.
+So does what the analysis cannot follow and is known to run what it is handed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ _PARTS: Final = {
     ),
     "what a library does in C code that no source shows": ("torch._C",),
     "memory of devices, for which native libraries are loaded": ("torch.cuda.memory", "torch.xpu.memory"),
+    "classes that run a text of their state as code when they are loaded": (
+        *("scipy.stats._distn_infrastructure", "scipy.stats._continuous_distns", "scipy.stats._discrete_distns"),
+        *("scipy.stats._levy_stable", "statsmodels.distributions.discrete", "statsmodels.distributions.edgeworth"),
+        "statsmodels.sandbox.distributions",
+    ),
     "packing of functions and classes as code": ("cloudpickle", "dill", "joblib.externals.cloudpickle"),
     "tests, measurement and display": (
         *("torch.testing", "torch.profiler", "torch.autograd.profiler", "torch.utils.benchmark", "torch.monitor"),
