@@ -36,7 +36,8 @@ dd{margin:0}.finding{border-left:.25rem solid var(--line);padding-left:.8rem;mar
 @media(max-width:40rem){.files thead{position:absolute;clip-path:inset(50%);height:1px;overflow:hidden}
 .files,.files tbody,.files tr,.files td{display:block}.files tr{border:1px solid var(--line);margin:.5rem 0;
 padding:.4rem .6rem}.files td{border:0;padding:.1rem 0}.files .count{text-align:left}
-.files td[data-name]{display:inline-block;margin-right:1rem}.files td[data-name]::before{content:attr(data-name) " ";color:var(--soft)}}
+.files td[data-name]{display:inline-block;margin-right:1rem}
+.files td[data-name]::before{content:attr(data-name) " ";color:var(--soft)}}
 """
 
 
