@@ -1,7 +1,7 @@
 """Where the pieces of a chunked HDF5 array lie, by the indexes of newer files: one, none, fixed, growing, and B-tree.
 
-Source: HDF5 File Format Specification 3.0, IV.A.2.i and VII (layout versions 4 and 5, fixed and extensible arrays). Only
-the addresses and sizes of chunks are read.
+Source: HDF5 File Format Specification 3.0, IV.A.2.i and VII (layout versions 4 and 5, fixed and extensible arrays).
+Only the addresses and sizes of chunks are read.
 """
 
 from __future__ import annotations
