@@ -300,6 +300,20 @@ class ReducedToShell:
 class Machine:
     def eval(self, data): return data
 
+class Template:
+    def __setstate__(self, state): self.attach()
+    def attach(self): raise NotImplementedError
+
+class FillsTheTemplate(Template):
+    def attach(self): exec(self.text)
+
+class SetsAProperty:
+    def __setstate__(self, state): self.code = state
+    @property
+    def code(self): return self._code
+    @code.setter
+    def code(self, text): exec(text)
+
 class AsksItsMachine:
     def machine(self) -> "Machine": return self.found
     def score(self, X): return self.machine().eval(X)
@@ -346,6 +360,9 @@ EXPECTED = {
     "ImportsByName": "",
     "ImportsItsOwn": "c",
     "ForeignBase": "",
+    "Template": "c",
+    "FillsTheTemplate": "",
+    "SetsAProperty": "",
     "AsksItsMachine": "c",
     "AsksSomebody": "",
     "AsksAnEvaluator": "",

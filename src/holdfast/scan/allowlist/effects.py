@@ -80,12 +80,16 @@ _NAMES: Final = frozenset(dir(builtins))
 
 @dataclass(slots=True)
 class Effects:
-    """What one body does itself (`sinks`), whom it calls, whether it calls what it was handed or looks names up."""
+    """What one body does itself (`sinks`), whom it calls, whether it calls what it was handed or looks names up.
+
+    `own` are the names it uses of its own instance: which method or property that is, its class says.
+    """
 
     sinks: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
     calls_argument: bool = False
     looks_up: bool = False
+    own: set[str] = field(default_factory=set)
 
 
 class Analysis:
@@ -125,6 +129,27 @@ class Analysis:
         while via := self.reached[found[-1]][sink]:
             found.append(via)
         return [*found, sink]
+
+    def reaches(self, made: Class, hook: str) -> bool:
+        """Whether a method reaches a sink on an instance of this class, whose own methods take the place of its bases'.
+
+        Properties count as methods: to read or to set one calls it.
+        """
+        first = self.method(made, hook)
+        bases = (item for item in self.index.lineage(made) if isinstance(item, Class))
+        written = {method.path: method for base in bases for method in base.methods.values()}
+        waiting, seen = [first] if first is not None else [], set[str]()
+        while waiting:
+            method = waiting.pop()
+            if method.path in seen:
+                continue
+            seen.add(method.path)
+            if self.reached.get(method.path):
+                return True
+            found = (self.method(made, name) for name in self.own[method.path].own)
+            waiting += [item for item in found if item is not None]
+            waiting += [written[path] for path in self.own[method.path].calls if path in written]
+        return False
 
     def method(self, made: Class, name: str) -> Function | None:
         """A method as instances find it; None where no analysed class has it."""
@@ -169,6 +194,11 @@ class _Body(ast.NodeVisitor):
     def visit_Lambda(self, node: ast.Lambda) -> None:
         self._bind(node)
         self.generic_visit(node)
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self.generic_visit(node)
+        if isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"):
+            self.effects.own.add(node.attr)
 
     def visit_Call(self, node: ast.Call) -> None:
         self.generic_visit(node)

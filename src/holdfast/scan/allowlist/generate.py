@@ -29,7 +29,7 @@ from holdfast.scan.allowlist.sources import Distribution, installed, wheel
 from holdfast.scan.allowlist.tools import purpose
 from holdfast.scan.allowlist.unneeded import UNNEEDED
 
-GENERATOR: Final = 2
+GENERATOR: Final = 3
 """Of the analysis: raised when the same wheels give another list."""
 PINNED: Final = Path(__file__).with_name("pinned.py")
 LOAD_HOOKS: Final = (
@@ -107,8 +107,7 @@ class Judge:
         return path.partition(".")[0] in self.index.modules
 
     def _reaches(self, made: Class, hook: str) -> bool:
-        method = self.analysis.method(made, hook)
-        return method is not None and bool(self.analysis.reached.get(method.path))
+        return self.analysis.reaches(made, hook)
 
     def _does(self, made: Class, hook: str) -> bool:
         method = self.analysis.method(made, hook)
