@@ -124,7 +124,12 @@ def test_stored_facts_are_judged_again_by_another_list():
     assert verdict_of(judge([Fact("import", "somebody.other")], names)) is ScanVerdict.BLOCKED
 
 
-def test_a_class_that_may_only_be_instantiated_is_not_handed_to_what_would_call_it():
-    handed = Fact("argument", "lightgbm.basic.Booster", detail="torch._tensor._rebuild_from_type_v2")
+@pytest.mark.parametrize("caller", ["torch._tensor._rebuild_from_type_v2", "functools.partial"])
+def test_a_class_that_may_only_be_instantiated_is_not_handed_to_what_would_call_it(caller):
+    handed = Fact("argument", "lightgbm.basic.Booster", detail=caller)
     assert Allowlist.builtin().mode("lightgbm.basic.Booster") == "n"
     assert [hit.rule.id for hit in judge([handed])] == ["call-argument"]
+
+
+def test_a_function_may_be_kept_in_a_partial():
+    assert judge([Fact("argument", "numpy.log1p", detail="functools.partial")]) == ()

@@ -86,9 +86,12 @@ def _used(modes: str, standing: Standing) -> Condition:
 def _handed(fact: Fact, names: Allowlist) -> bool:
     """A function that calls its arguments is handed a name that may not be called.
 
-    Neither may a class that is only instantiated without `__init__`: calling it runs just that.
+    Neither may a class that is only instantiated without `__init__`: calling it runs just that. A partial does so later.
     """
-    return names.mode(str(fact.detail)) == "h" and names.mode(str(fact.value)) not in tuple("chd")
+    mode = names.mode(str(fact.value))
+    if fact.detail == "functools.partial":
+        return mode == "n"
+    return names.mode(str(fact.detail)) == "h" and mode not in tuple("chd")
 
 
 def _nested(fact: Fact, names: Allowlist) -> bool:
