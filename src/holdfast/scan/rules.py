@@ -86,7 +86,8 @@ def _used(modes: str, standing: Standing) -> Condition:
 def _handed(fact: Fact, names: Allowlist) -> bool:
     """A function that calls its arguments is handed a name that may not be called.
 
-    Neither may a class that is only instantiated without `__init__`: calling it runs just that. A partial does so later.
+    Neither may a class that is only instantiated without `__init__`: calling it runs just that, and a partial does so
+    later.
     """
     mode = names.mode(str(fact.value))
     if fact.detail == "functools.partial":
