@@ -140,3 +140,9 @@ def test_no_bytes_make_the_frame_fail(noise, at):
     data = catboost()
     data = data[:at] + noise + data[at + len(noise) :]
     assert Inspector().inspect(Window.whole(data), kind="catboost-cbm").size == len(data)
+
+
+@pytest.mark.parametrize("line", ["-e git+https://a.example/x.git#egg=x", "-r https://a.example/r.txt"])
+def test_a_requirement_from_an_address_is_not_pinned(line, tmp_path):
+    (tmp_path / "requirements.txt").write_text(f"numpy==2.0.0\nscipy==1.17.1\n{line}\n", encoding="utf-8")
+    assert [hit.rule.id for hit in scan(tmp_path / "requirements.txt").hits] == ["unpinned"]

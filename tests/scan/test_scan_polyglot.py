@@ -151,3 +151,13 @@ def test_keys_in_text_members(tmp_path: Path, name: str) -> None:
 )
 def test_what_is_no_key(tmp_path: Path, text: str) -> None:
     assert ids(tmp_path, zipped(settings=text.encode())) == set()
+
+
+def test_a_size_that_a_later_header_takes_back_hides_nothing(tmp_path):
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        entry = tarfile.TarInfo("a.bin")
+        entry.size, entry.pax_headers = 600, {"size": "0"}
+        archive.addfile(entry, io.BytesIO(b"cos\nsystem\n(S'x'\ntR." + b"\1" * 600))
+    (tmp_path / "m.tar").write_bytes(packed.getvalue())
+    assert {hit.rule.id for hit in scan(tmp_path / "m.tar").hits} == {"trailing-bytes"}

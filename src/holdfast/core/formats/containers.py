@@ -165,8 +165,12 @@ def tar_entries(window: Window) -> Iterator[TarEntry]:
                 if number >= MAX_TAR_ENTRIES:
                     raise Fault("budget", f"more than {MAX_TAR_ENTRIES:,} entries", entry.offset)
                 yield TarEntry(entry.name, _tar_kind(entry), entry.offset_data, entry.size, entry.linkname)
+            end = archive.offset
     except (tarfile.TarError, ValueError, EOFError, OverflowError, OSError) as fault:
         raise Fault("malformed", f"not a sound tar archive: {fault}", 0) from None
+    # Where a header is none, tarfile takes the archive to be at its end; other readers go on.
+    if any(window.read(at, 1 << 20).strip(b"\0") for at in range(end, len(window), 1 << 20)):
+        raise Fault("trailing-bytes", f"{len(window) - end:,} bytes behind the last entry", end)
 
 
 def _tar_kind(entry: tarfile.TarInfo) -> str:

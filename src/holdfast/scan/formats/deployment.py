@@ -36,6 +36,7 @@ _REQUIREMENT: Final = re.compile(
 )
 _HASH: Final = re.compile(r" --hash[= ](?=\S)")
 _OPTION: Final = re.compile(r"^(?:-[rcefi]|--[a-z-]+)(?:[ =]\S.*)?$")
+_COMMIT: Final = re.compile(r"@[0-9a-f]{40}\b")
 _PINNED: Final = re.compile(r"={2,3}\s*[\w.+!-]+(?![\w.*])|@[0-9a-f]{40}\b")
 
 
@@ -120,5 +121,7 @@ def read_requirement(line: str, seen: Seen) -> None:
     if _OPTION.match(line):
         if re.match(r"(?:-i|--(?:extra-)?index-url|--trusted-host|-f|--find-links)\b", line):
             seen.add("unpinned", "packages from an index of its own")
+        elif re.match(r"(?:-[erc]|--editable|--requirement|--constraint)\b.*://", line) and not _COMMIT.search(line):
+            seen.add("unpinned", line[:80])
     elif not _is_pinned(line.partition(";")[0]):
         seen.add("unpinned", line[:80])
