@@ -74,8 +74,8 @@ class Inert:
     def add(self, item: object) -> None: ...
 
 
-class Recorder(pickle.Unpickler):
-    """CPython's unpickler in C; names are kept, and never imported."""
+class Recording:
+    """What both of CPython's unpicklers ask for: names are kept, and never imported."""
 
     names: set[str]
 
@@ -85,6 +85,10 @@ class Recorder(pickle.Unpickler):
 
     def persistent_load(self, _: object) -> Inert:
         return Inert()
+
+
+class Recorder(Recording, pickle.Unpickler):
+    """The unpickler in C."""
 
 
 @dataclass

@@ -16,6 +16,7 @@ import pytest
 
 from holdfast.scan import FileReport, scan
 from holdfast.scan.lockfile import parse_lock
+from wires import message
 
 MOST_S = 5.0
 """Processor time for a scan of any of these, each made to take much longer; most need less than one second."""
@@ -154,16 +155,8 @@ def test_extended_headers_of_a_tar_full_of_digits(cost, size):
     assert cost(info.tobuf() + b"1" * size + bytes(-size % 512) + bytes(1024)).verdict == "unknown"
 
 
-def varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
 def field(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
+    return message((number, content))
 
 
 def blobs(count: int) -> bytes:
@@ -219,8 +212,8 @@ def hdf5_texts(count: int, size: int) -> bytes:
     def root(place: int) -> bytes:
         head = struct.pack("<BxHHH", 1, 2, 8, 16) + b"a".ljust(8, b"\0") + struct.pack("<B3xL", 0x19, 16)
         body = head + struct.pack("<BB6xQ", 1, 1, count) + struct.pack("<LQL", size, place, 1) * count
-        message = struct.pack("<HHB3x", 12, len(body), 0) + body
-        return struct.pack("<BxHLL4x", 1, 1, 1, len(message)) + message
+        attribute = struct.pack("<HHB3x", 12, len(body), 0) + body
+        return struct.pack("<BxHLL4x", 1, 1, 1, len(attribute)) + attribute
 
     place = 48 + len(root(0))
     heap = b"GCOL\1\0\0\0" + struct.pack("<QHHLQ", 32 + size, 1, 1, 0, size) + b"x" * size

@@ -47,9 +47,7 @@ def damaged(rng: random.Random, known: list[bytes]) -> bytes:
                 data[at:at] = donor[start : start + rng.randint(1, 40)]
             case _:
                 width = rng.choice((2, 4, 8))
-                data[at : at + width] = rng.choice((0, 1, 1 << 31, 1 << 63, (1 << 64) - 1)).to_bytes(8, "little")[
-                    :width
-                ]
+                data[at : at + width] = rng.choice(_NUMBERS).to_bytes(8, "little")[:width]
     return bytes(data)
 
 

@@ -15,18 +15,11 @@ from holdfast.scan import scan
 from holdfast.scan.allowlist.layers import CODE, layers
 from holdfast.scan.allowlist.operators import ASSETS, operators
 from holdfast.scan.inspect import Inspector
+from wires import message
 
 
-def number(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def field(tag: int, content: bytes) -> bytes:
-    return number(tag << 3 | 2) + number(len(content)) + content
+def field(number: int, content: bytes) -> bytes:
+    return message((number, content))
 
 
 def node(operator: str, name: str = "n", inputs: tuple[str, ...] = (), text: str = "") -> bytes:

@@ -119,7 +119,6 @@ def test_objects_that_nothing_names_are_not_clean() -> None:
     rows = [one + bytes(5) + b"hash" for one in ids[:-1]]
     data = file([(21, struct.pack("<BBQQ", 0, 0, 304, at))], content + tree(8, at, rows))
     assert verdict(data) == "unknown"
-    assert verdict(dense(21, NAMES) + b"") == "clean"
 
 
 @pytest.mark.parametrize(

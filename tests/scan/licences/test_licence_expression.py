@@ -65,7 +65,9 @@ def test_what_is_written_is_read_back(text: str) -> None:
 
 @given(st.text(max_size=200))
 def test_no_text_breaks_it(text: str) -> None:
-    assert _reads(text) or spdx(text) is None or spdx(text) is not None
+    said = spdx(text)
+    assert said is None or parse(str(said)) == said
+    _reads(text)
 
 
 def test_every_listed_id_is_one_of_spdx() -> None:
