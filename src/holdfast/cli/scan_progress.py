@@ -47,16 +47,16 @@ class ScanLine:
             self._verdicts[report.verdict] = self._verdicts.get(report.verdict, 0) + 1
             yield report
 
-    def __call__(self, path: Path, done: int, size: int) -> None:
+    def __call__(self, path: Path, done: int, total: int) -> None:
         """A file is opened (nothing done), or so many of its bytes are hashed."""
         if not done:
-            self._files, self._bytes = self._files + 1, self._bytes + size
+            self._files, self._bytes = self._files + 1, self._bytes + total
         now = self._clock()
         if now < self._next:
             return
         if self._terminal.animated:
             self._next = now + DRAW_EVERY_S
-            self._draw(path, done, size)
+            self._draw(path, done, total)
         else:
             self._next = now + SAY_EVERY_S
             self._terminal.log(self.so_far())

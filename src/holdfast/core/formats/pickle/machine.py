@@ -37,11 +37,8 @@ INERT_STATE: Final = "__doc__"
 """The one attribute in double underscores that no code acts on; libraries copy it to their instances."""
 MEMO_GAP: Final = 10_000_000
 """A memo index above this, and far above what the stream filled, only makes the loader allocate memory."""
-
-
 MAX_MARKS: Final = 250_000
 """Open marks at once; each keeps a stack of its own, and a value within a value takes two at most."""
-
 MAX_LOOKS: Final = 1_000_000
 """Arguments of calls that are looked at, beside two for each byte: one tuple may be handed to every call."""
 
@@ -66,8 +63,8 @@ class Machine:
         self.stack: list[Value] = []
         self.marks: list[list[Value]] = []
         self.memo: dict[int, Value] = {}
-        self.states: dict[int, tuple[Dict, int]] = {}
         # What BUILD sets, each dictionary once, by an id that stays its own while it is kept here.
+        self.states: dict[int, tuple[Dict, int]] = {}
         self.looks = self.container_reads = 0
         self.inner = inner
         self.table = _TABLE
