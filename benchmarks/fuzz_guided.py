@@ -64,7 +64,7 @@ def check_pickle() -> Check:
 
     from benchmarks.fuzz import Recording, hides, looked_up
 
-    class Slow(Recording, pickle._Unpickler):  # type: ignore[name-defined,misc]
+    class Slow(Recording, pickle._Unpickler):
         """The unpickler in Python."""
 
     def slow(data: bytes) -> set[str]:

@@ -11,8 +11,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from holdfast.cli.filesline import FilesLine
 from holdfast.cli.main import run
+from holdfast.cli.seal_progress import FilesLine
 from holdfast.cli.terminal import Terminal
 from holdfast.core.sign import SigningKey
 
@@ -126,7 +126,7 @@ def test_names_cannot_act_on_the_terminal(place: Path, capsys: pytest.CaptureFix
 
 
 def test_progress_moves_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("holdfast.cli.filesline.EVERY_S", 0.0)
+    monkeypatch.setattr("holdfast.cli.seal_progress.EVERY_S", 0.0)
     for moving in (True, False):
         monkeypatch.setattr(Terminal, "animated", property(lambda _, moving=moving: moving))
         with FilesLine(Terminal()) as line:

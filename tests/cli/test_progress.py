@@ -16,9 +16,9 @@ UNKNOWN = Progress("credit", "scan.artifact", "unknown", 3, 3)
 STEPS = (STARTED, LONG, SHORT, CACHED, UNKNOWN)
 
 
-def said(capsys: pytest.CaptureFixture[str], terminal: Terminal) -> str:
+def said(capsys: pytest.CaptureFixture[str], terminal: Terminal, steps: tuple[Progress, ...] = STEPS) -> str:
     with ProgressLine(terminal) as watch:
-        for step in STEPS:
+        for step in steps:
             watch(step)
     seen = capsys.readouterr()
     assert seen.out == "", "stdout is for the result"
@@ -45,10 +45,10 @@ def test_on_a_terminal_the_line_moves_and_is_cleared(
     monkeypatch.setattr(Terminal, "animated", property(lambda _: True))
     text = said(capsys, Terminal())
     assert "[0/3] credit evasion.search …" in text
-    assert text.endswith("\r\033[K")
     lasting = [line.rpartition("\r\033[K")[2] for line in text.split("\n")]
     assert "[1/3] credit evasion.search: measured in 2.0 s" in lasting
     assert lasting[-1] == ""
+    assert said(capsys, Terminal(), STEPS[:2]).endswith("waiting …\r\033[K"), "also where it is left early"
 
 
 @pytest.mark.parametrize(("variable", "moves"), [("CI", False), ("OTHER", True)])

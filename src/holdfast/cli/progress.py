@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from types import TracebackType
 from typing import TYPE_CHECKING
 
+from holdfast.cli.moving_line import MovingLine
 from holdfast.cli.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -16,22 +14,13 @@ LONG_S = 0.5
 """Without a terminal, a check that took less is only worth a line with -v."""
 
 
-class ProgressLine:
+class ProgressLine(MovingLine):
     """A watcher of audits. No thread stands behind it, because the audit forks."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
         self._moving = terminal.animated
         self._running: list[str] = []
-
-    def __enter__(self) -> ProgressLine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._moving:
-            self._clear()
 
     def __call__(self, step: Progress) -> None:
         """Take note of one step."""
@@ -40,23 +29,13 @@ class ProgressLine:
             self._running.append(name)
         elif name in self._running:
             self._running.remove(name)
-        if self._moving:
-            self._clear()
+        self._clear()
         if step.state not in ("started", "cached"):
             self._say(step, name)
         if self._moving and step.done < step.total:
-            self._draw(step)
+            self._draw(f"[{step.done}/{step.total}] {', '.join(self._running) or 'waiting'} …")
 
     def _say(self, step: Progress, name: str) -> None:
         routine = step.state == "measured" and step.elapsed_s < LONG_S and not self._moving
         took = f" in {step.elapsed_s:.1f} s" if step.elapsed_s >= 0.05 else ""
         self._terminal.log(f"[{step.done}/{step.total}] {name}: {step.state}{took}", level=int(routine))
-
-    def _draw(self, step: Progress) -> None:
-        width = shutil.get_terminal_size().columns - 1
-        line = f"[{step.done}/{step.total}] {', '.join(self._running) or 'waiting'} …"
-        sys.stderr.write(line[:width])
-        sys.stderr.flush()
-
-    def _clear(self) -> None:
-        sys.stderr.write("\r\033[K")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from holdfast.cli.moving_line import MovingLine
 from holdfast.cli.terminal import Terminal
 from holdfast.core.report.escape import visible
 from holdfast.core.report.words import counted, size
@@ -23,7 +21,7 @@ DRAW_EVERY_S: Final = 0.1
 SAY_EVERY_S: Final = 10.0
 
 
-class ScanLine:
+class ScanLine(MovingLine):
     """Told of each file as it is opened and hashed. What it drew is gone when it is left, also by Ctrl-C."""
 
     def __init__(self, terminal: Terminal, clock: Callable[[], float] = time.monotonic) -> None:
@@ -31,15 +29,6 @@ class ScanLine:
         self._next = clock() + (QUIET_S if terminal.animated else SAY_EVERY_S)
         self._files = self._bytes = 0
         self._verdicts: dict[str, int] = {}
-        self._drawn = False
-
-    def __enter__(self) -> ScanLine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._clear()
 
     def noted(self, reports: Iterable[FileReport]) -> Iterator[FileReport]:
         """The same reports, noting their verdicts."""
@@ -56,7 +45,7 @@ class ScanLine:
             return
         if self._terminal.animated:
             self._next = now + DRAW_EVERY_S
-            self._draw(path, done, total)
+            self._draw(self._at(path, done, total))
         else:
             self._next = now + SAY_EVERY_S
             self._terminal.log(self.so_far())
@@ -70,14 +59,6 @@ class ScanLine:
         )
         return f"{counted(self._files, 'file')} looked into ({size(self._bytes)}){found}"
 
-    def _draw(self, path: Path, done: int, total: int) -> None:
+    def _at(self, path: Path, done: int, total: int) -> str:
         hashed = f" hashing {100 * done // max(1, total)} %" if 0 < done < total else ""
-        line = f"{self.so_far()}: {visible(path.name, 200)}{hashed} …"
-        sys.stderr.write(f"\r\033[K{line[: shutil.get_terminal_size().columns - 1]}")
-        sys.stderr.flush()
-        self._drawn = True
-
-    def _clear(self) -> None:
-        if self._drawn:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
+        return f"{self.so_far()}: {visible(path.name, 200)}{hashed} …"

@@ -65,7 +65,7 @@ def sign(
 
     Left out, and signed as left out: .git, .github, .gitattributes, .gitignore, and the signature itself.
     """
-    from holdfast.cli.filesline import FilesLine
+    from holdfast.cli.seal_progress import FilesLine
     from holdfast.core.errors import UsageError
     from holdfast.seal.signatures import signed_files_view
     from holdfast.seal.signing import sign as over
@@ -125,7 +125,7 @@ def check(
 
     Exits with 0 ok, 1 broken (files missing, extra or changed), 3 unknown (nobody trusted signed it).
     """
-    from holdfast.cli.filesline import FilesLine
+    from holdfast.cli.seal_progress import FilesLine
     from holdfast.seal.checking import check as hold
     from holdfast.seal.signatures import checked_view
     from holdfast.seal.signing import signature_of
@@ -200,9 +200,9 @@ def checked_text(found: Checked) -> str:
 
 def _signed_text(made: SignedFiles) -> str:
     from holdfast.core.report.escape import visible
+    from holdfast.core.report.words import counted
 
-    count, size = len(made.files.files), made.files.bytes
-    words = f"{count:,} file{'' if count == 1 else 's'}, {size:,} bytes"
+    words = f"{counted(len(made.files.files), 'file')}, {made.files.bytes:,} bytes"
     signer = made.signed.claimed[0] if made.signed.signer is None else made.signed.signer.key_id
     return f"{visible(made.signed.name, 200)} signed: {words}\n  {made.path}  by {signer}"
 

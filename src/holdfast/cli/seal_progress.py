@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from types import TracebackType
 
+from holdfast.cli.moving_line import MovingLine
 from holdfast.cli.terminal import Terminal
 
 EVERY_S = 0.2
 
 
-class FilesLine:
+class FilesLine(MovingLine):
     """Hears of files and bytes hashed. What is done within the first moment is never drawn."""
 
     def __init__(self, terminal: Terminal) -> None:
         self._moving = terminal.animated
         self._last = time.monotonic()
-        self._drawn = False
-
-    def __enter__(self) -> FilesLine:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._drawn:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
 
     def __call__(self, files: int, all_files: int, size: int, all_size: int) -> None:
         """Take note of one step."""
         now = time.monotonic()
         if self._moving and now - self._last >= EVERY_S:
-            self._last, self._drawn = now, True
-            words = f"{files:,} of {all_files:,} files, {size / 1e9:.2f} of {all_size / 1e9:.2f} GB …"
-            sys.stderr.write(f"\r\033[K{words}")
-            sys.stderr.flush()
+            self._last = now
+            self._draw(f"{files:,} of {all_files:,} files, {size / 1e9:.2f} of {all_size / 1e9:.2f} GB …")
