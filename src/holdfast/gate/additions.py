@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from holdfast.core.domain.addition import NameAddition
 from holdfast.core.domain.claim import NAME, Cause, Ceiling, Claim
 from holdfast.core.domain.ids import JSONValue
 from holdfast.core.policy import Policy
@@ -39,22 +38,22 @@ def settle(tx: Transaction, policies: Collection[Policy], *, whole: bool) -> Non
 
     `whole`: these are all policies of the estate, so that additions of any other are gone too.
     """
-    wanted = {claim.id: (claim, one) for policy in policies for claim, one in _claims(policy, tx.now)}
+    wanted = {claim.id: claim for policy in policies for claim in _claims(policy, tx.now)}
     ids = {policy.id for policy in policies}
     standing = [claim for claim in tx.claims.active(effect=NAME) if claim.cause.kind == POLICY]
     gone = [claim for claim in standing if claim.id not in wanted and (whole or claim.cause.id in ids)]
     if not wanted and not gone:
         return
     tx.claims.end(gone)
-    made = tx.claims.make_all([claim for claim, _ in wanted.values()])
+    made = tx.claims.make_all(list(wanted.values()))
     said = [(WITHDRAWN, {"policy": claim.cause.id, **claim.body}, claim.id) for claim in gone]
     said += [(ADDED, {"policy": claim.cause.id, **claim.body}, claim.id) for claim in made]
     tx.intents.add_all(said)
 
 
-def _claims(policy: Policy, now: datetime) -> Iterator[tuple[Claim, NameAddition]]:
+def _claims(policy: Policy, now: datetime) -> Iterator[Claim]:
     for one in policy.names:
         if one.in_force(now):
             body: dict[str, JSONValue] = {**one.plain(), "digest": one.digest}
             cause = Cause(POLICY, policy.id)
-            yield Claim(cause, NAME, f"import:{one.name}", Ceiling.OBSERVE, now, until=one.ends_at, body=body), one
+            yield Claim(cause, NAME, f"import:{one.name}", Ceiling.OBSERVE, now, until=one.ends_at, body=body)

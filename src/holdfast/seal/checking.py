@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -134,13 +135,12 @@ def _also(found: Differences, name: str) -> str:
 def _beside(signature: Path) -> Path | None:
     """A public key near the signature that it verifies with, looked for among a few files."""
     paths = sorted(path for path in signature.absolute().parent.iterdir() if path.suffix in KEY_SUFFIXES)[:MAX_BESIDE]
+    found: dict[AnyKey, Path] = {}
     for path in paths:
-        try:
-            if read_signature(signature, [load_key(path)]).signer is not None:
-                return path
-        except SignatureError:
-            continue
-    return None
+        with suppress(SignatureError):
+            found.setdefault(load_key(path), path)
+    signer = read_signature(signature, tuple(found)).signer
+    return None if signer is None else found[signer]
 
 
 def _no_signature(path: Path, why: str) -> SignatureError:

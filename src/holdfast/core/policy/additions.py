@@ -48,7 +48,7 @@ class NameEntry(BaseModel):
 
     @field_validator("name")
     @classmethod
-    def _is_no_familys(cls, value: str) -> str:
+    def _may_be_added(cls, value: str) -> str:
         why = never(value)
         if why is not None:
             raise ValueError(why)

@@ -50,14 +50,15 @@ class SignedSet:
         """Read a signature file, bounded, and try it with `keys`. Raises SignatureError HF-SIG-013."""
         try:
             value = parse_object(data, MAX_ENVELOPE_BYTES)
-            if "mediaType" in value:
+            form: SetForm = "openssf" if "mediaType" in value else "intoto"
+            if form == "openssf":
                 envelope, claimed = read_bundle(value)
             else:
                 envelope = Envelope.of(value)
                 claimed = tuple(item.key_id[:100] or "somebody unnamed" for item in envelope.signatures)
             if envelope.payload_type != PAYLOAD_TYPE:
                 raise ValueError(f"its payload is '{envelope.payload_type[:100]}', not '{PAYLOAD_TYPE}'")
-            return cls._of(envelope, claimed, keys, "openssf" if "mediaType" in value else "intoto")
+            return cls._of(envelope, claimed, keys, form)
         except SignatureError as fault:
             raise _unreadable(fault.cause) from fault
         except ValueError as fault:

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 from packaging.utils import canonicalize_name
 
-from holdfast.core.domain.advisory import Advisory, VersionRange
+from holdfast.core.domain.advisory import Advisory, VersionRange, says_malware
 from holdfast.core.domain.clock import from_iso
 from holdfast.core.domain.intelligence import ADVISORY
 from holdfast.core.domain.severity import Severity
@@ -136,7 +136,7 @@ def _statement(record: _Record, name: str, package: str, items: list[_Affected])
     summary = _words(record.summary or record.details or name)
     listed = (normal_name(alias) for alias in (record.aliases or ())[:MAX_ALIASES])
     aliases = tuple(sorted({alias for alias in listed if alias is not None} - {name}))
-    malicious = any(known.startswith("MAL-") for known in (name, *aliases))
+    malicious = says_malware(name, aliases)
     severity = Severity.CRITICAL if malicious else _severity(record, items)
     if malicious:
         summary += _reporters(record)
