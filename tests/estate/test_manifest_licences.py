@@ -20,7 +20,7 @@ def subject(folder: Path, more: str) -> Path | None:
     (folder / "model.bin").write_bytes(b"x")
     (folder / "lock.txt").write_text("numpy==1.0\n")
     (folder / "holdfast.yaml").write_text(TEXT.format(more=more))
-    return Manifest.load(folder / "holdfast.yaml").subjects[0].stated
+    return Manifest.load(folder / "holdfast.yaml").subjects[0].licences
 
 
 def test_a_place_of_its_own_else_the_environment_of_the_runtime_else_none(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ def licences(subject: Subject) -> LicenceParts | None:
 
     A place under `licences:` that cannot be read has an empty digest, and its check says why.
     """
-    if subject.part("lock") is None or subject.stated is None:
+    if subject.part("lock") is None or subject.licences is None:
         return None
-    return _read(subject.stated, named=subject.entry.licences is not None)
+    return _read(subject.licences, named=subject.entry.licences is not None)
 
 
 def _read(place: Path, *, named: bool) -> LicenceParts | None:

@@ -99,23 +99,29 @@ def _work(
 def _inputs(check: Check[Any], parts: Parts, hashes: Hashes) -> dict[str, JSONValue]:
     found: dict[str, JSONValue] = {}
     for need in check.needs:
-        if need in ("endpoint", "attestation"):
-            found[need] = _address(parts, hashes) if need == "endpoint" else _origin(parts)
-            continue
-        if need in ("signature", "licences"):
-            found[need] = _signature(parts) if need == "signature" else _licences(parts)
-            continue
-        if need == "reports":
-            found[need] = [hashes[f"{REPORT}{number}"] for number in range(1, len(parts.reports) + 1)]
-            continue
-        role = _NEEDS_OF_ROLE.get(need, need)
-        found[need] = hashes.get(role) or hashes["train"]
+        found[need] = _input(need, parts, hashes)
     if {"train_data", "test_data", "model"} & set(check.needs):
         found["columns"] = {"label": parts.label, "drop": list(parts.drop)}
     if "model" in check.needs:
         task = parts.model.task
         found["task"] = [task.kind, task.positive, task.harm.from_class, task.harm.to_class, task.threshold]
     return found
+
+
+def _input(need: str, parts: Parts, hashes: Hashes) -> JSONValue:
+    match need:
+        case "endpoint":
+            return _address(parts, hashes)
+        case "attestation":
+            return _origin(parts)
+        case "signature":
+            return _signature(parts)
+        case "licences":
+            return _licences(parts)
+        case "reports":
+            return [hashes[f"{REPORT}{number}"] for number in range(1, len(parts.reports) + 1)]
+        case _:
+            return hashes.get(_NEEDS_OF_ROLE.get(need, need)) or hashes["train"]
 
 
 def _address(parts: Parts, hashes: Hashes) -> JSONValue:

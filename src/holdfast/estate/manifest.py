@@ -169,7 +169,7 @@ class Subject:
         return next((part.path for part in self.parts if part.role == role), None)
 
     @property
-    def stated(self) -> Path | None:
+    def licences(self) -> Path | None:
         """Where the licences of packages are stated; without a place of its own, the virtual environment it runs in."""
         if self.entry.licences is not None:
             return (self.folder / self.entry.licences).resolve()
@@ -283,10 +283,10 @@ def _refuse_missing(subject: Subject) -> None:
                 fix="correct the path; it is relative to the manifest",
                 code="HF-CFG-006",
             )
-    if subject.entry.licences is not None and subject.stated is not None and not subject.stated.exists():
+    if subject.entry.licences is not None and subject.licences is not None and not subject.licences.exists():
         raise ConfigError(
             f"the licences of '{subject.model.name}' do not exist ({subject.where})",
-            cause=f"there is nothing at {subject.stated}",
+            cause=f"there is nothing at {subject.licences}",
             fix="name an environment, a folder of wheels or a CycloneDX JSON file, relative to the manifest",
             code="HF-CFG-006",
         )

@@ -21,7 +21,6 @@ LIVE_CHECKS = (CAMPAIGN_CHECK,)
 Place = tuple[str, str]
 """A model and one of its versions."""
 
-
 Again = Callable[[Iterable[Recorded]], tuple[Recorded, ...]]
 """Records as the list of names and the additions in force judge them (`scan/again.py`)."""
 

@@ -95,7 +95,7 @@ def test_where_licences_are_looked_for(tmp_path: Path) -> None:
 
     def asked(stated: Path | None, *, named: bool, lock: Path | None = tmp_path) -> LicenceParts | None:
         entry = SimpleNamespace(licences=stated if named else None)
-        subject: Any = SimpleNamespace(part=lambda _: lock, stated=stated, entry=entry)
+        subject: Any = SimpleNamespace(part=lambda _: lock, licences=stated, entry=entry)
         return licences(subject)
 
     found = asked(tmp_path / "env", named=False)

@@ -93,10 +93,10 @@ def _stated(subject: Subject, lock: Lock) -> dict[str, Stated]:
     from holdfast.core.errors import FormatError
     from holdfast.scan.licences.sources import Licences
 
-    if subject.stated is None or not lock.packages:
+    if subject.licences is None or not lock.packages:
         return {}
     try:
-        licences = Licences.read(subject.stated)
+        licences = Licences.read(subject.licences)
     except FormatError:
         if subject.entry.licences is not None:
             raise
