@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from forests import every_row, forest, target_of
+from grids import ALL, CUTS
 from holdfast.attack import Budget, EvasionResult, Goal, TreeTarget, attack
 from holdfast.attack.evasion.goal import Measure, compile_goal, reached
 from holdfast.attack.interface import Limit, Norm
@@ -29,8 +30,6 @@ RULES = """relations:
   - {id: sum, rule: "a + b + c - was(a) - was(b) - was(c) <= 4"}
 """
 SCALES = np.array([6.0, 6.0, 6.0, 1.0])
-CUTS = [np.arange(1.0, 7.0), np.arange(1.0, 7.0), np.arange(1.0, 7.0), [0.5, 1.5]]
-ALL = every_row([range(7), range(7), range(7), range(3)])
 LIMITS = [
     (),
     (Limit(Norm.LINF, 0.5),),

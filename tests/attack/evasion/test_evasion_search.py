@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from forests import every_row, forest, smallest_move, target_of
+from grids import ALL, CUTS
 from holdfast.attack import Budget, EvasionResult, Goal, TreeTarget, attack, proven_share, robust_share
 from holdfast.attack.evasion.goal import compile_goal, reached
 from holdfast.core.contract import Contract
@@ -25,8 +26,6 @@ features:
   d: {type: category, values: [0, 1, 2], move: any}
 """
 SCALES = np.array([6.0, 6.0, 6.0, 1.0])
-CUTS = [np.arange(1.0, 7.0), np.arange(1.0, 7.0), np.arange(1.0, 7.0), [0.5, 1.5]]
-ALL = every_row([range(7), range(7), range(7), range(3)])
 
 RELATIONS = {
     "none": [],

@@ -20,8 +20,9 @@ SLICE = 1_000_000
 PART, LATER, REST = 0.3, 0.8, 0.05
 """Of the budget left: what the box below the distance known may take, before and after bisection; when to stop."""
 LEAPS, LEAP_PART = (0.75, 0.9), 0.1
-"""As both, of the distance known, for the boxes asked about where an arrival was missed, as nearer ones often were, or
-where one box is not settled: in smaller ones fewer conditions are open."""
+"""Shares of the distance known, whose boxes are asked about next, and what each may take of the budget left: after an
+arrival, because nearer rows are often found as easily, and where a box stays open, because a smaller one leaves fewer
+conditions open."""
 NARROW, NARROW_PART = 0.03, 0.12
 """Between floor and distance, as a share of it: what bisection leaves; what each of its boxes may take."""
 
