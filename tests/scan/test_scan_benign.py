@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from holdfast.core.domain import Fact
@@ -59,6 +61,27 @@ def compared(names, made):
 def test_what_everyday_libraries_write_is_clean(made):
     wrong = [seen.path for seen in made if seen.verdict != "clean" and EVALUATES not in seen.path]
     assert wrong == []
+
+
+def test_every_estimator_that_fits_is_clean(tmp_path):
+    from sklearn.utils import all_estimators
+
+    X, y = np.abs(np.random.default_rng(0).normal(size=(40, 3))), np.arange(40) % 2
+    fitted, dirty = 0, []
+    for name, kind in all_estimators(type_filter=["classifier", "transformer"]):
+        try:
+            model = kind().fit(X, y)
+        except Exception:
+            continue
+        fitted += 1
+        for protocol in (0, 2, 5):
+            path = tmp_path / "m.pkl"
+            path.write_bytes(pickle.dumps(model, protocol))
+            report = scan(path, hash=False)
+            if report.verdict != "clean":
+                dirty.append((name, protocol, report.hits[:2]))
+    assert dirty == []
+    assert fitted > 50
 
 
 def test_a_distribution_that_evaluates_its_own_state_is_not_clean(made):
