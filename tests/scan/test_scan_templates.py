@@ -58,6 +58,38 @@ def test_a_usual_template_reaches_nothing() -> None:
     assert facts(USUAL) == []
 
 
+def test_what_the_model_said_may_be_marked() -> None:
+    assert facts("{% generation %}{{ message.content }}{% endgeneration %}") == []
+    assert facts("{% generation %}{{ x.__class__ }}{% endgeneration %}") == [("template-reach", "__class__")]
+
+
+def test_a_template_may_be_a_file_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "chat_template.jinja"
+    file.write_text(USUAL)
+    assert scan(file).verdict == "clean"
+    file.write_text(USUAL + "{{ cycler.next }}")
+    assert scan(file).verdict == "blocked"
+    file.write_text("{{ messages")
+    assert scan(file).verdict == "unknown"
+    file.write_text("Say hello.\n" * 20_000 + "{{ ''.__class__.__mro__ }}")
+    assert scan(file).verdict == "blocked"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% extends 'base.html' %}{% block main %}{{ request.user }}{% endblock %}",
+        "{{ config(materialized='table') }} select 1",
+        "the class has __init__, written as {{ name }}",
+        'f"{{{value}}}" and __slots__',
+    ],
+)
+def test_templates_of_the_web_are_text(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "page.html"
+    file.write_text(text)
+    assert scan(file).verdict == "clean"
+
+
 @pytest.mark.parametrize("text", ESCAPES)
 def test_every_way_out_is_seen(text: str) -> None:
     assert {kind for kind, _ in facts(text)} == {"template-reach"}

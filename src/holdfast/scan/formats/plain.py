@@ -11,6 +11,7 @@ from holdfast.scan.formats.deployment import read_deployment
 from holdfast.scan.formats.environments import read_environment
 from holdfast.scan.formats.locks import read_lock_table
 from holdfast.scan.formats.signs import MAX_TEXT, read_signs
+from holdfast.scan.formats.templates import read_template_file
 from holdfast.scan.inspect import Inspector, Seen
 
 REASONS: Final = {
@@ -37,6 +38,8 @@ def read(inspector: Inspector, window: Window, seen: Seen, depth: int) -> None:
         read_environment(text, seen)
         read_lock_table(text, seen)
         read_card(text, seen)
+        if "{{" in text or "{%" in text:
+            read_template_file(text, seen)
     if find_end(window) >= 0:
         behind = inspector.inspect(window, depth + 1, kind="zip")
         seen.facts += behind.facts

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from holdfast.scan.inspect import Seen
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 MAX_TEMPLATE: Final = 128 << 10
 """Letters; parsing takes five microseconds for each, and those of models have at most some ten thousand."""
@@ -24,6 +28,10 @@ _REACHING: Final = frozenset(
     )
 )
 """Names that lead out of a template, or that only frameworks other than a tokenizer put into one."""
+_CHAT: Final = re.compile(r"\b(?:messages|add_generation_prompt|[be]os_token)\b")
+_OPENINGS: Final = ("{{", "{%", "{#")
+_ENCLOSED: Final = re.compile(r"\{[{%](?:(?!\{[{%]|[}%]\}).){0,500}?(__[a-z]+__|\bmro\b)", re.DOTALL)
+"""Ends where the next braces are, so that each letter is looked at once."""
 _SAFE_NAMES: Final = frozenset(("namespace", "range", "raise_exception", "strftime_now", "dict", "loop"))
 
 
@@ -32,18 +40,41 @@ def read_template(text: str, seen: Seen, *, offset: int | None = None, member: s
     if len(text) > MAX_TEMPLATE:
         seen.add("budget", f"a template of {len(text):,} letters", offset, member)
         return
-    from jinja2 import Environment, TemplateError
-    from jinja2.ext import loopcontrols
+    from jinja2 import TemplateError
 
-    # Nothing is rendered here, so nothing needs escaping; the extension is what tokenizers use (break, continue).
-    parser = Environment(extensions=[loopcontrols], autoescape=False)  # noqa: S701
     try:
-        tree = parser.parse(text)
+        tree = _parser().parse(text)
     except (TemplateError, RecursionError, ValueError, OverflowError) as fault:
         seen.add("template-unread", f"{type(fault).__name__}: {str(fault)[:120]}", offset, member)
         return
     for what in sorted(set(_reaching(tree))):
         seen.add("template-reach", what[:120], offset, member)
+
+
+@cache
+def _parser() -> Environment:
+    """What tokenizers parse with: break and continue, and a mark around what the model said."""
+    from jinja2 import Environment, nodes
+    from jinja2.ext import Extension, loopcontrols
+    from jinja2.parser import Parser
+
+    class Generation(Extension):
+        tags = {"generation"}  # noqa: RUF012 - as the library declares it
+
+        def parse(self, parser: Parser) -> list[nodes.Node]:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+    # Nothing is rendered here, so nothing needs escaping.
+    return Environment(extensions=[loopcontrols, Generation], autoescape=False)  # noqa: S701
+
+
+def read_template_file(text: str, seen: Seen) -> None:
+    """A template that is a file of its own; of other text only what no prose and no web page has in its braces."""
+    if text.lstrip()[:2] in _OPENINGS and _CHAT.search(text) is not None:
+        read_template(text, seen, offset=0)
+    elif (found := _ENCLOSED.search(text)) is not None:
+        seen.add("template-reach", found[1], found.start(1))
 
 
 def _reaching(tree: object) -> Iterator[str]:
