@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from holdfast.core.errors import SignatureError
 from holdfast.core.sign import FileSet, Rules, fileset, hash_set
-from holdfast.core.sign.fileset import MAX_IGNORED, in_order, list_files, refuse_outside
+from holdfast.core.sign.fileset import MAX_IGNORED, MAX_SET, in_order, list_files, refuse_outside
 
 PART = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=6).filter(
     lambda part: part not in (".", "..") and len(part.encode()) < 200
@@ -68,6 +69,23 @@ def test_what_git_keeps_is_left_out_at_the_root_only(tmp_path: Path) -> None:
         ".gitignore",
         ".gitmodules",
     }
+
+
+PATH = st.lists(st.sampled_from(["a", "ab", "b"]), min_size=1, max_size=3).map("/".join)
+
+
+@given(st.lists(PATH, max_size=3), PATH)
+def test_what_is_left_out_is_told_by_whole_parts(ignored: list[str], name: str) -> None:
+    parts = name.split("/")
+    wanted = any(parts[: len(one)] == one for one in (path.split("/") for path in ignored))
+    assert Rules(tuple(ignored)).leaves_out(name) is wanted
+
+
+def test_as_many_names_as_there_may_be_are_held_against_as_many_paths() -> None:
+    rules = Rules(tuple(f"p{i}" for i in range(MAX_IGNORED)))
+    before = time.process_time()
+    assert not any(rules.leaves_out(f"d{i}/file") for i in range(MAX_SET))
+    assert time.process_time() - before < 3.0, "a fifth of a second as a rule; eight where each path is tried by itself"
 
 
 def test_a_single_file_is_named_by_its_own_name(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import Final
@@ -39,7 +40,7 @@ def refuse_outside(name: str) -> None:
         raise ValueError(f"the path {name[:100]!r} is not a plain path inside of the set")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rules:
     """What belongs to a set. A path in `ignored` is left out, and everything below it."""
 
@@ -54,7 +55,12 @@ class Rules:
 
     def leaves_out(self, name: str) -> bool:
         """Whether a file of this name is no part of the set."""
-        return any(name == one or name.startswith(f"{one}/") for one in self.ignored)
+        return f"{name}/".startswith(self._beginnings)
+
+    @cached_property
+    def _beginnings(self) -> tuple[str, ...]:
+        # In one tuple: a stranger's signature may hold 50,000 names against 1,000 of these.
+        return tuple(f"{one}/" for one in self.ignored)
 
 
 DEFAULT: Final = Rules()
