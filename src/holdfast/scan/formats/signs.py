@@ -12,7 +12,6 @@ from typing import Final
 from holdfast.scan.inspect import Seen
 
 MAX_TEXT: Final = 8 << 20
-MAX_SIGNS: Final = 20
 
 
 def _word(start: str, rest: str) -> re.Pattern[str]:
