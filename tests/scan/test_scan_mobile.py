@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.scan.test_scan_tensorflow import DENSE, field, look, node, number
+from tests.scan.test_scan_tensorflow import DENSE, field, look, node
 
 from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.sniff import sniff
 from holdfast.scan import scan
 from holdfast.scan.inspect import Inspector
+from wires import varint
 
 flatbuffers = pytest.importorskip("flatbuffers", reason="the test builds its models with flatbuffers")
 
@@ -166,7 +167,7 @@ def test_no_bytes_make_the_tflite_walk_fail(noise, at):
 
 
 def varint(tag: int, value: int) -> bytes:
-    return number(tag << 3) + number(value)
+    return varint(tag << 3) + varint(value)
 
 
 def coreml(kind: int, content: bytes, metadata: bytes = b"") -> bytes:

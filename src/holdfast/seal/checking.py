@@ -134,9 +134,11 @@ def _also(found: Differences, name: str) -> str:
 
 def _beside(signature: Path) -> Path | None:
     """A public key near the signature that it verifies with, looked for among a few files."""
-    paths = sorted(path for path in signature.absolute().parent.iterdir() if path.suffix in KEY_SUFFIXES)[:MAX_BESIDE]
+    paths: list[Path] = []
+    with suppress(OSError):  # a folder that may be entered and not listed
+        paths = sorted(path for path in signature.absolute().parent.iterdir() if path.suffix in KEY_SUFFIXES)
     found: dict[AnyKey, Path] = {}
-    for path in paths:
+    for path in paths[:MAX_BESIDE]:
         with suppress(SignatureError):
             found.setdefault(load_key(path), path)
     signer = read_signature(signature, tuple(found)).signer

@@ -162,7 +162,7 @@ def _extent(items: Iterable[_Affected], *, malicious: bool) -> tuple[tuple[Versi
         ranges.update(span for one in told[:MAX_RANGES] for span in _spans(one.events))
         if item.versions and (malicious or not told) and len(item.versions) <= MAX_VERSIONS:
             versions.update(version[:MAX_VERSION] for version in item.versions)
-        elif item.versions and not told:
+        elif item.versions and (malicious or not told):
             ranges.add(VersionRange())
         elif not told:
             ranges.add(VersionRange() if malicious and not item.ranges else UNTELLABLE)
