@@ -17,7 +17,7 @@ from holdfast.core.formats.buffers import Window
 from holdfast.core.formats.sniff import sniff
 from holdfast.scan import scan
 from holdfast.scan.inspect import Inspector
-from wires import varint
+from wires import varint as number
 
 flatbuffers = pytest.importorskip("flatbuffers", reason="the test builds its models with flatbuffers")
 
@@ -167,7 +167,7 @@ def test_no_bytes_make_the_tflite_walk_fail(noise, at):
 
 
 def varint(tag: int, value: int) -> bytes:
-    return varint(tag << 3) + varint(value)
+    return number(tag << 3) + number(value)
 
 
 def coreml(kind: int, content: bytes, metadata: bytes = b"") -> bytes:
