@@ -136,6 +136,13 @@ def test_tools_of_a_library_are_not_listed():
     assert (purpose("torch._dynamo.variables.base"), purpose("torchvision")) == ("compiler and code generation", "")
 
 
+@pytest.mark.parametrize(("home", "listed"), [("pandas.io.stata", False), ("pandas.core.stata", True)])
+def test_a_tool_stays_one_under_the_module_it_says_it_is_of(home, listed):
+    code = b"@set_module('pandas.api.typing')\nclass StataReader: pass"
+    found = build([Distribution("pandas", "1", (Source(home, ".py", code, is_package=False),))])["names"]
+    assert ("pandas.api.typing" in found) is listed
+
+
 def test_the_list_inside_holds_no_tool_but_what_is_written_by_hand():
     by_hand = {f"{module}.{name}" for module, _, names, _ in SEEDS for name in names.split()}
     assert [name for name in Allowlist.builtin().modes if purpose(name) and name not in by_hand] == []

@@ -159,14 +159,17 @@ def _returned(index: Index, method: Function) -> Iterator[str]:
 
 
 def entries(index: Index) -> Iterator[tuple[str, str, str]]:
-    """(module, name, mode) of everything that is listed, under each module name a pickle may write."""
+    """(module, name, mode) of everything that is listed, under each module name a pickle may write.
+
+    Where a thing is at home says what it is a tool for, whatever module it says that it is of.
+    """
     judge = Judge(index)
     modes: dict[str, str] = {}
     for made in index.classes.values():
-        modes[made.path] = judge.class_mode(made)
+        modes[made.path] = "" if purpose(made.module) else judge.class_mode(made)
         yield made.public or made.module, made.name, modes[made.path]
     for function in index.functions.values():
-        modes[function.path] = judge.function_mode(function)
+        modes[function.path] = "" if purpose(function.module) else judge.function_mode(function)
         public = declared_module(function.node) if function.node else ""
         yield public or function.module, function.name, modes[function.path]
     for path, kind in index.constants.items():
