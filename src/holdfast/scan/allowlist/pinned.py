@@ -2,4 +2,4 @@
 
 from typing import Final
 
-VERSION: Final = "sha256:24705fbf76304b7def9355ae32d1d1bd16642f0f0dbb5d7bee8d977f0b36ecfd"
+VERSION: Final = "sha256:0fbdd6aa58df177f1aa6be234e26ca5aa5f6ce6e43ce989aa80b2e041e296865"

@@ -34,7 +34,7 @@ _PARTS: Final = {
         *("catboost.widget", "catboost.eval", "catboost.dev_utils", "statsmodels.graphics", "statsmodels.compat"),
         *("catboost.metrics", "statsmodels.tools.print_version", "optbinning.binning.multidimensional.plots"),
         *("statsmodels.tools._test_runner", "statsmodels.tools._testing", "torch.utils.show_pickle"),
-        *("torch.utils._debug_mode", "torch.utils._strobelight"),
+        *("torch.utils._debug_mode", "torch.utils._strobelight", "numpy._pytesttester", "scipy._lib._testutils"),
     ),
     "running on several processes or machines": (
         *("torch.distributed", "torch.multiprocessing", "torch.utils.data._utils", "torch.utils.data.graph"),
