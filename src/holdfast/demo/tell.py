@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.core.settings import Settings
 from holdfast.demo.bank import build
+from holdfast.demo.interrupts import interruptible
 from holdfast.demo.story import Story
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ def tell(
     folder: Path, seed: int, *, settings: Settings, say: Callable[[str], None], watch: Watcher, until: int = len(SCENES)
 ) -> Story:
     """Play scenes up to number `until`; gives the story as it then stands. Raises UsageError on others' folders."""
-    stamp = build(folder, seed, say)
-    story = Story.of(folder, stamp, settings=settings, say=say, watch=watch)
-    story.open_ports(*WITH_ENDPOINTS)
-    story.declare()
-    for number, name in enumerate(SCENES[:until], 1):
-        if stamp.scene >= number:
-            continue
-        _play(story, number, import_module(f"holdfast.demo.{name}"))
+    with interruptible() as check:
+        stamp = build(folder, seed, say)
+        story = Story.of(folder, stamp, settings=settings, say=say, watch=watch)
+        story.open_ports(*WITH_ENDPOINTS)
+        story.declare()
+        for number, name in enumerate(SCENES[:until], 1):
+            if stamp.scene < number:
+                check()
+                _play(story, number, import_module(f"holdfast.demo.{name}"))
+        check()
     if stamp.runs:
         say(f"scenes 1 to {stamp.scene} are told; this folder was opened {stamp.runs + 1} times")
     return story
